@@ -1,6 +1,7 @@
 //! The plan: immutable data that says for each stack what would change and why; its JSON is the public format, version 1.
 
 pub mod state;
+pub mod stored;
 pub mod outcome;
 
 use std::collections::BTreeMap;

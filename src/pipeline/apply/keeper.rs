@@ -1,0 +1,125 @@
+//! Keeps the stage's state true while stacks end one after another.
+
+use tokio::sync::Mutex;
+
+use crate::aws::home::{ETag, Home};
+use crate::error::Result;
+use crate::plan::outcome::{Ended, StackOutcome};
+use crate::plan::state::{DeployedStack, RunMark, StageState};
+use crate::plan::stored::StoredPlan;
+use crate::plan::{Plan, StackAction, VERSION};
+
+/// The state object, written under its tag after each stack.
+pub struct Keeper {
+    home: Home,
+    inner: Mutex<(StageState, Option<ETag>)>,
+}
+
+impl Keeper {
+    pub fn new(plan: &Plan, home: Home, found: Option<(StageState, ETag)>) -> Self {
+        let (state, tag) = match found {
+            Some((state, tag)) => (state, Some(tag)),
+            None => (fresh(plan), None),
+        };
+        Keeper { home, inner: Mutex::new((state, tag)) }
+    }
+
+    pub fn home(&self) -> &Home {
+        &self.home
+    }
+
+    /// Marks the run as begun, so that a killed one is found again.
+    pub async fn begin(&self, mark: RunMark) -> Result<()> {
+        self.change(|state| state.run = Some(mark)).await
+    }
+
+    /// Remembers one stack's end. Only what ended well changes what is known as deployed.
+    pub async fn stack_ended(&self, stored: &StoredPlan, outcome: &StackOutcome) -> Result<()> {
+        if outcome.ended != Ended::Done {
+            return Ok(());
+        }
+        let Some(planned) = stored.plan.stacks.iter().find(|s| s.name == outcome.name) else { return Ok(()) };
+        if outcome.action == StackAction::Delete {
+            self.home.release(&planned.region, &planned.name).await?;
+            return self.change(|state| drop(state.stacks.remove(&outcome.name))).await;
+        }
+        let recipe = stored.recipes.get(&outcome.name);
+        let deployed = DeployedStack {
+            account: planned.account.clone(),
+            region: planned.region.clone(),
+            template: planned.bound.template.clone(),
+            settings: planned.bound.settings.clone(),
+            fast: Default::default(),
+            deploy_role: recipe.and_then(|r| r.deploy_role.as_ref()).map(|r| r.arn.clone()),
+            execution_role: recipe.and_then(|r| r.execution_role.clone()),
+            depends_on: planned.depends_on.clone(),
+        };
+        self.change(|state| drop(state.stacks.insert(outcome.name.clone(), deployed))).await
+    }
+
+    /// Ends the run: the revision counts as deployed when every stack is as planned.
+    pub async fn end(&self, plan: &Plan, outcomes: &[StackOutcome]) -> Result<()> {
+        let running = outcomes.iter().any(|o| o.ended == Ended::Running);
+        let whole = outcomes.iter().all(|o| matches!(o.ended, Ended::Done | Ended::Unchanged) || o.action == StackAction::Delete);
+        self.change(|state| {
+            if !running {
+                state.run = None;
+            }
+            if whole {
+                state.revision = Some(plan.revision.clone());
+                state.dirty = plan.dirty;
+            }
+            for stack in &plan.stacks {
+                if stack.action == StackAction::None && !state.stacks.contains_key(&stack.name) {
+                    state.stacks.insert(stack.name.clone(), adopted(stack));
+                }
+            }
+        })
+        .await
+    }
+
+    /// Remembers functions that got new code without CloudFormation.
+    pub async fn fast(&self, stack: &str, functions: &[(String, String)]) -> Result<()> {
+        self.change(|state| {
+            if let Some(stack) = state.stacks.get_mut(stack) {
+                stack.fast.extend(functions.iter().cloned());
+            }
+        })
+        .await
+    }
+
+    async fn change(&self, change: impl FnOnce(&mut StageState)) -> Result<()> {
+        let mut inner = self.inner.lock().await;
+        let before = inner.0.clone();
+        change(&mut inner.0);
+        if inner.0 == before && inner.1.is_some() {
+            return Ok(());
+        }
+        inner.0.updated = crate::pipeline::now();
+        let tag = self.home.put_state(&inner.0, inner.1.as_ref()).await?;
+        inner.1 = Some(tag);
+        Ok(())
+    }
+}
+
+/// A stack that was already as it should be (deployed by the `cdk` CLI, say) belongs to the stage from now on.
+fn adopted(stack: &crate::plan::StackPlan) -> DeployedStack {
+    DeployedStack {
+        account: stack.account.clone(),
+        region: stack.region.clone(),
+        template: stack.bound.template.clone(),
+        settings: stack.bound.settings.clone(),
+        depends_on: stack.depends_on.clone(),
+        ..DeployedStack::default()
+    }
+}
+
+fn fresh(plan: &Plan) -> StageState {
+    StageState {
+        version: VERSION,
+        repository: plan.repository.clone(),
+        app: plan.app.clone(),
+        stage: plan.stage.clone(),
+        ..StageState::default()
+    }
+}
