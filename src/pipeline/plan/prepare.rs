@@ -1,0 +1,151 @@
+//! One stack of the plan: its change set, and the changes classified from it or, where it must wait, from the templates.
+
+use std::collections::BTreeMap;
+
+use super::survey::{Surveyed, Verdict};
+use super::{Planner, facts};
+use crate::aws::change_sets::{Kind, Made, NAME_PREFIX, NewChangeSet};
+use crate::diff::{self, SetChange};
+use crate::error::{Error, Result};
+use crate::names::Digest;
+use crate::plan::stored::{Recipe, Recovery};
+use crate::plan::{Bound, Change, StackAction, StackPlan};
+
+/// How deep nested stacks are followed; CloudFormation itself does not go deeper in practice.
+const MAX_NESTING: usize = 8;
+
+pub(super) async fn prepare(
+    planner: &Planner<'_>,
+    surveyed: &Surveyed,
+    waits_for: Vec<String>,
+    sizes: &BTreeMap<String, u64>,
+) -> Result<(StackPlan, Option<Recipe>)> {
+    let mut plan = blank(planner, surveyed);
+    plan.waits_for = waits_for;
+    let (kind, why) = match &surveyed.verdict {
+        Verdict::Unchanged(why) => {
+            plan.why = why.clone();
+            return Ok((plan, None));
+        }
+        Verdict::Create(why) => (Kind::Create, why),
+        Verdict::Update(why) => (Kind::Update, why),
+    };
+    plan.action = if kind == Kind::Create { StackAction::Create } else { StackAction::Update };
+    plan.why = why.clone();
+    let only_settle = surveyed.recipe.settle.len() > 0 && surveyed.old.as_ref().is_some_and(|old| diff::same(old, &surveyed.new));
+    let must_wait = !plan.waits_for.is_empty() || surveyed.recipe.recovery != Recovery::None;
+    if must_wait {
+        plan.changes = from_templates(planner, surveyed);
+    } else if !only_settle {
+        match make(planner, surveyed, kind, &mut plan).await? {
+            Outcome::Changes(changes) => plan.changes = changes,
+            Outcome::Nothing => {
+                let mut plan = blank(planner, surveyed);
+                plan.why = format!("{why}, but CloudFormation sees nothing to do");
+                return Ok((plan, None));
+            }
+        }
+    }
+    facts::fill(planner, surveyed, sizes, &mut plan);
+    Ok((plan, Some(surveyed.recipe.clone())))
+}
+
+enum Outcome {
+    Changes(Vec<Change>),
+    Nothing,
+}
+
+async fn make(planner: &Planner<'_>, surveyed: &Surveyed, kind: Kind, plan: &mut StackPlan) -> Result<Outcome> {
+    let name = change_set_name(surveyed);
+    let new = NewChangeSet { stack: &surveyed.name, name: &name, kind, recipe: &surveyed.recipe };
+    match surveyed.session.make_change_set(&new).await? {
+        Made::Ready(set) => {
+            plan.change_set = Some(set.id.clone());
+            let mut changes = diff::classify(&set.changes, surveyed.old.as_ref(), Some(&surveyed.new), &paths(planner, surveyed), &[]);
+            nested(planner, surveyed, &set.changes, &[], &mut changes).await?;
+            Ok(Outcome::Changes(changes))
+        }
+        Made::Empty => Ok(Outcome::Nothing),
+        Made::Refused(reason) if is_missing_export(&reason) => {
+            // an import that the templates did not show: the change set is made when the exporting stack is there
+            plan.waits_for = planner.assembly.stacks.get(surveyed.index).map(|s| names_of(planner, &s.depends_on)).unwrap_or_default();
+            if plan.waits_for.is_empty() {
+                return Err(refused(surveyed, &reason));
+            }
+            Ok(Outcome::Changes(from_templates(planner, surveyed)))
+        }
+        Made::Refused(reason) => Err(refused(surveyed, &reason)),
+    }
+}
+
+/// Follows the change sets of nested stacks.
+async fn nested(planner: &Planner<'_>, surveyed: &Surveyed, set: &[SetChange], above: &[String], changes: &mut Vec<Change>) -> Result<()> {
+    let mut open: Vec<(Vec<String>, SetChange)> = set.iter().map(|c| (above.to_vec(), c.clone())).collect();
+    while let Some((above, change)) = open.pop() {
+        let Some(id) = change.change_set_id.as_deref().filter(|_| above.len() < MAX_NESTING) else { continue };
+        let mut within = above.clone();
+        within.push(change.logical_id.clone());
+        let inner = surveyed.session.change_set(id, id).await?;
+        changes.extend(diff::classify(&inner.changes, None, None, &|_| None, &within));
+        open.extend(inner.changes.into_iter().map(|c| (within.clone(), c)));
+    }
+    let _ = planner;
+    Ok(())
+}
+
+fn from_templates(planner: &Planner<'_>, surveyed: &Surveyed) -> Vec<Change> {
+    let old = surveyed.old.as_ref().filter(|_| surveyed.recipe.recovery != Recovery::DeleteFirst);
+    diff::changes(old, Some(&surveyed.new), &paths(planner, surveyed))
+}
+
+fn paths<'a>(planner: &'a Planner<'_>, surveyed: &'a Surveyed) -> impl Fn(&str) -> Option<String> + 'a {
+    let stack = planner.assembly.stacks.get(surveyed.index);
+    move |id: &str| stack.and_then(|s| s.construct_path(id))
+}
+
+/// The same content against the same deployed state has the same name, so that a second plan finds the first one's.
+fn change_set_name(surveyed: &Surveyed) -> String {
+    let deployed = surveyed.deployed.as_ref().map(|d| format!("{}@{}", d.id, d.last_updated)).unwrap_or_default();
+    let parts = [&surveyed.template_digest, &surveyed.settings_digest, &deployed];
+    format!("{NAME_PREFIX}{}", &Digest::of_parts(parts).as_str()[..24])
+}
+
+fn is_missing_export(reason: &str) -> bool {
+    reason.starts_with("No export named") || reason.contains(": No export named")
+}
+
+fn refused(surveyed: &Surveyed, reason: &str) -> Error {
+    Error::failed("plan.change_set", format!("creating a change set for stack {}", surveyed.name), reason.to_owned())
+        .next("correct the app, then plan again; CloudFormation's own words are above")
+}
+
+fn names_of(planner: &Planner<'_>, indexes: &[usize]) -> Vec<String> {
+    indexes.iter().filter_map(|i| planner.assembly.stacks.get(*i)).map(|s| s.name.to_string()).collect()
+}
+
+fn blank(planner: &Planner<'_>, surveyed: &Surveyed) -> StackPlan {
+    let stack = planner.assembly.stacks.get(surveyed.index);
+    StackPlan {
+        name: surveyed.name.clone(),
+        display_name: stack.map(|s| s.display_name.clone()).unwrap_or_default(),
+        action: StackAction::None,
+        why: String::new(),
+        account: surveyed.account.to_string(),
+        region: surveyed.region.to_string(),
+        change_set: None,
+        waits_for: Vec::new(),
+        depends_on: stack.map(|s| names_of(planner, &s.depends_on)).unwrap_or_default(),
+        changes: Vec::new(),
+        iam: Vec::new(),
+        network: Vec::new(),
+        functions: Vec::new(),
+        outputs: Vec::new(),
+        bound: Bound {
+            stack_id: surveyed.deployed.as_ref().map(|d| d.id.clone()),
+            last_updated: surveyed.deployed.as_ref().map(|d| d.last_updated.clone()),
+            template: surveyed.template_digest.clone(),
+            settings: surveyed.settings_digest.clone(),
+            assets: stack.map(|s| s.asset_hashes()).unwrap_or_default(),
+        },
+    }
+}

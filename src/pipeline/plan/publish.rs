@@ -1,0 +1,97 @@
+//! Uploads the assets of changed stacks, each once, and only those that are not there yet.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use futures_util::StreamExt;
+use futures_util::stream;
+
+use super::Planner;
+use super::survey::Surveyed;
+use crate::assembly::{self, AssetSource, Packaging, Upload};
+use crate::aws::{IfDenied, Role};
+use crate::error::{Error, Result};
+use crate::names::{AccountId, Region};
+use crate::toolchain::zip;
+
+/// Existence checks and uploads at the same time.
+const PARALLEL: usize = 16;
+
+/// Publishes and gives back the size in bytes of each asset that was zipped or found in the cache, by hash.
+pub(super) async fn publish(planner: &Planner<'_>, changed: &[&Surveyed]) -> Result<BTreeMap<String, u64>> {
+    let stacks: Vec<&assembly::Stack> = changed.iter().filter_map(|s| planner.assembly.stacks.get(s.index)).collect();
+    for stack in &stacks {
+        if let Some(image) = stack.images.first() {
+            let what = format!("its container image {} has to be built with docker, which offshoot cannot do yet", image.display_name.as_deref().unwrap_or(&image.hash));
+            return Err(Error::failed("asset.image", format!("publishing stack {}", stack.name), what)
+                .next("publish it with `npx cdk publish-assets`, or use a zipped function"));
+        }
+    }
+    let environment = |stack: &assembly::Stack| {
+        let (account, region) = planner.environment(stack);
+        (account.to_string(), region.to_string(), planner.partition.clone())
+    };
+    let uploads = assembly::uploads(stacks, &environment);
+    if !uploads.is_empty() {
+        planner.bench.teller.step(format!("publishing {} assets", uploads.len()));
+    }
+    let done: Vec<Result<(String, Option<u64>)>> = stream::iter(uploads.iter().map(|u| one(planner, u))).buffer_unordered(PARALLEL).collect().await;
+    let mut sizes = BTreeMap::new();
+    for result in done {
+        if let (hash, Some(size)) = result? {
+            sizes.insert(hash, size);
+        }
+    }
+    Ok(sizes)
+}
+
+async fn one(planner: &Planner<'_>, upload: &Upload) -> Result<(String, Option<u64>)> {
+    let to = &upload.destination;
+    let role = to.role.as_ref().map(|r| Role { arn: r.arn.clone(), external_id: r.external_id.clone() });
+    let (account, region) = (AccountId::new(&upload.account), Region::new(&upload.region));
+    let session = planner.bench.aws.session(&account, &region, role.as_ref(), IfDenied::UseOwn).await?;
+    let zipped = zips_folder(planner).join(format!("{}.zip", upload.asset.hash));
+    if session.object_exists(&to.bucket, &to.key).await? {
+        let size = tokio::fs::metadata(&zipped).await.ok().map(|m| m.len());
+        return Ok((upload.asset.hash.clone(), size));
+    }
+    let (file, content_type) = file_of(planner, upload, &zipped).await?;
+    let size = tokio::fs::metadata(&file).await.map_err(|e| Error::io("reading an asset", &file, e))?.len();
+    session.upload(&to.bucket, &to.key, &file, content_type).await?;
+    Ok((upload.asset.hash.clone(), Some(size)))
+}
+
+fn zips_folder(planner: &Planner<'_>) -> PathBuf {
+    planner.bench.cache_dir.join("zips")
+}
+
+/// The file to upload: the asset itself, its zip (kept by hash), or what its program makes.
+async fn file_of(planner: &Planner<'_>, upload: &Upload, zipped: &Path) -> Result<(PathBuf, &'static str)> {
+    match &upload.asset.source {
+        AssetSource::Path { path, packaging: Packaging::File } => {
+            let json = path.extension().is_some_and(|e| e == "json");
+            Ok((path.clone(), if json { "application/json" } else { "application/octet-stream" }))
+        }
+        AssetSource::Path { path, packaging: Packaging::Zip } => {
+            let done = zip_once(path, zipped, &zips_folder(planner)).await?;
+            Ok((done, "application/zip"))
+        }
+        AssetSource::Executable(argv) => {
+            let what = format!("asset {} is made by running {:?}, which offshoot does not do with credentials at hand", upload.asset.hash, argv.first());
+            Err(Error::failed("asset.executable", "publishing assets", what).next("publish it with `npx cdk publish-assets` first"))
+        }
+    }
+}
+
+/// Zips a folder into the cache unless it is there.
+pub(in crate::pipeline) async fn zip_once(folder: &Path, zipped: &Path, cache: &Path) -> Result<PathBuf> {
+    if tokio::fs::try_exists(zipped).await.unwrap_or(false) {
+        return Ok(zipped.to_owned());
+    }
+    tokio::fs::create_dir_all(cache).await.map_err(|e| Error::io("making the folder for zips", cache, e))?;
+    let (from, to) = (folder.to_owned(), zipped.to_owned());
+    tokio::task::spawn_blocking(move || zip::zip(&from, &to))
+        .await
+        .map_err(|e| Error::bug("zip.task", "zipping an asset", e.to_string()))??;
+    Ok(zipped.to_owned())
+}
