@@ -21,7 +21,12 @@ pub fn parse(text: &str, file: &Path) -> Result<Config, Vec<Error>> {
     let root = yaml::read(text, file).map_err(|error| vec![error])?;
     let mut problems = Problems::new(file.to_owned());
     if matches!(root.value, Value::Null) {
-        problems.add("config.empty", root.at, "the file is empty", "write `version: 1`, or let `offshoot init` write the file");
+        problems.add(
+            "config.empty",
+            root.at,
+            "the file is empty",
+            "write `version: 1`, or let `offshoot init` write the file",
+        );
         return Err(problems.into_errors());
     }
     table(&root, keys::ROOT, "", &mut problems);
@@ -41,7 +46,12 @@ pub fn parse(text: &str, file: &Path) -> Result<Config, Vec<Error>> {
 
 fn apps(list: &Node, problems: &mut Problems) -> Vec<App> {
     if matches!(&list.value, Value::List(items) if items.is_empty()) {
-        problems.add("config.value", list.at, "apps is empty", "name an app, or remove the key and let Offshoot find them");
+        problems.add(
+            "config.value",
+            list.at,
+            "apps is empty",
+            "name an app, or remove the key and let Offshoot find them",
+        );
     }
     let mut lines: HashMap<String, usize> = HashMap::new();
     let mut out = Vec::new();
@@ -106,12 +116,18 @@ fn stages(root: &Node, apps: &[App], problems: &mut Problems) -> Vec<StageRule> 
     let defaults = root.get("defaults");
     let Some(list) = root.get("stages") else {
         let everything = Node { value: Value::Map(Vec::new()), at: root.at };
-        let mut rule = settings(&merge(defaults, &everything), StageRule::new("{branch}", Source::Branch("**".to_owned())));
+        let mut rule =
+            settings(&merge(defaults, &everything), StageRule::new("{branch}", Source::Branch("**".to_owned())));
         rule.line = root.at.line;
         return vec![rule];
     };
     if matches!(&list.value, Value::List(items) if items.is_empty()) {
-        problems.add("config.value", list.at, "stages is empty", "name a stage, or remove the key: then every branch is a stage");
+        problems.add(
+            "config.value",
+            list.at,
+            "stages is empty",
+            "name a stage, or remove the key: then every branch is a stage",
+        );
     }
     let mut out = Vec::new();
     for (at, node) in list.items().iter().enumerate() {
@@ -165,7 +181,9 @@ fn apart(node: &Node, source: &Source, path: &str, problems: &mut Problems) {
     let (what, next) = match source {
         Source::Branch(_) if has("{number}") => ("a branch has no {number}", "write {branch} in place of {number}"),
         Source::Branch(_) if has("{tag}") => ("a branch has no {tag}", "write {branch} in place of {tag}"),
-        Source::Tag(_) if has("{number}") || has("{branch}") => ("a tag has only {tag}", "write {tag}, or a fixed name"),
+        Source::Tag(_) if has("{number}") || has("{branch}") => {
+            ("a tag has only {tag}", "write {tag}, or a fixed name")
+        }
         Source::PullRequest { .. } if !has("{number}") => {
             ("two pull requests would share this name", "put the number into it: \"pr-{number}\"")
         }
@@ -243,7 +261,9 @@ fn fits(merged: &Node, own: &Node, rule: &mut StageRule, path: &str, problems: &
     for key in ["plan_role", "apply_role"] {
         let role = aws.and_then(|aws| aws.get(key));
         let (Some(node), Some(account)) = (role, &rule.aws.account) else { continue };
-        let Some(other) = node.text().and_then(role_account).filter(|other| *other != account.as_str()) else { continue };
+        let Some(other) = node.text().and_then(role_account).filter(|other| *other != account.as_str()) else {
+            continue;
+        };
         problems.add(
             "config.role_account",
             node.at,
@@ -275,7 +295,9 @@ fn known_apps(merged: &Node, apps: &[App], path: &str, problems: &mut Problems) 
         return;
     }
     for (at, node) in merged.get("apps").map(Node::items).unwrap_or_default().iter().enumerate() {
-        let Some(name) = node.text().filter(|name| !apps.iter().any(|app| app.name.as_str() == *name)) else { continue };
+        let Some(name) = node.text().filter(|name| !apps.iter().any(|app| app.name.as_str() == *name)) else {
+            continue;
+        };
         let names = || apps.iter().map(|app| app.name.as_str());
         let next = match nearest(name, names()) {
             Some(near) => format!("did you mean `{near}`?"),

@@ -28,7 +28,9 @@ impl Problems {
         let error = Error::usage(code, format!("reading {}", self.file.display()), what)
             .at(&self.file, at.line, at.column)
             .next(next);
-        let same = |e: &Error| e.code() == code && e.place() == error.place() && e.what() == error.what();
+        // what fits a default to a stage says something else for each stage, but there is one line to mend
+        let by_stage = matches!(code, "config.role_account" | "config.unknown_app");
+        let same = |e: &Error| e.code() == code && e.place() == error.place() && (by_stage || e.what() == error.what());
         if self.found.len() < MAX_PROBLEMS && !self.found.iter().any(same) {
             self.found.push(error);
         }
@@ -61,7 +63,12 @@ pub(super) fn table(node: &Node, keys: &'static [Key], path: &str, problems: &mu
     }
     for key in keys.iter().filter(|key| key.need == Need::Required && node.get(key.name).is_none()) {
         let place = if path.is_empty() { "the file".to_owned() } else { path.to_owned() };
-        problems.add("config.missing_key", node.at, format!("{place} has no `{}`", key.name), format!("add {}", example(key)));
+        problems.add(
+            "config.missing_key",
+            node.at,
+            format!("{place} has no `{}`", key.name),
+            format!("add {}", example(key)),
+        );
     }
 }
 
@@ -127,7 +134,8 @@ fn unknown(entry: &Entry, keys: &'static [Key], path: &str, problems: &mut Probl
         format!("the keys here are {}", any_of(names()).replace(" or ", " and "))
     };
     let word = short(word);
-    let what = if path.is_empty() { format!("there is no key `{word}`") } else { format!("{path} has no key `{word}`") };
+    let what =
+        if path.is_empty() { format!("there is no key `{word}`") } else { format!("{path} has no key `{word}`") };
     problems.add("config.unknown_key", entry.at, what, next);
 }
 
@@ -141,7 +149,11 @@ fn short(text: &str) -> String {
 }
 
 fn mismatch(node: &Node, expected: &str, path: &str, problems: &mut Problems) {
-    let path = if path.is_empty() { "the file" } else { path };
+    if path.is_empty() {
+        let next = "begin with `version: 1`; see docs/reference/configuration.md";
+        problems.add("config.type", node.at, format!("the file is {}, expected {expected}", node.kind()), next);
+        return;
+    }
     let next = match &node.value {
         Value::List(_) => format!("write {expected} in place of the list"),
         Value::Bool(_) if expected.starts_with("true") => format!("write {expected}"),
@@ -157,7 +169,12 @@ fn mismatch(node: &Node, expected: &str, path: &str, problems: &mut Problems) {
 fn shape(node: &Node, expected: &'static Shape, path: &str, problems: &mut Problems) {
     match expected {
         Shape::Text(rule) => match node.text() {
-            Some("") => problems.add("config.value", node.at, format!("{path} is empty"), format!("write {}, or remove the key", rule.name)),
+            Some("") => problems.add(
+                "config.value",
+                node.at,
+                format!("{path} is empty"),
+                format!("write {}, or remove the key", rule.name),
+            ),
             Some(text) => {
                 if let Err(wrong) = (rule.check)(text) {
                     problems.wrong(node.at, path, Wrong { what: short_value(wrong.what, text), ..wrong });
@@ -200,7 +217,12 @@ fn one_of(node: &Node, words: &'static [&'static str], path: &str, problems: &mu
         Some(word) => format!("did you mean `{word}`?"),
         None => format!("write {}", any_of(words.iter().copied())),
     };
-    problems.add("config.value", node.at, format!("{path} is `{}`, expected {}", short(text), any_of(words.iter().copied())), next);
+    problems.add(
+        "config.value",
+        node.at,
+        format!("{path} is `{}`, expected {}", short(text), any_of(words.iter().copied())),
+        next,
+    );
 }
 
 fn count(node: &Node, min: u64, max: u64, path: &str, problems: &mut Problems) {
@@ -208,7 +230,12 @@ fn count(node: &Node, min: u64, max: u64, path: &str, problems: &mut Problems) {
     match (&node.value, node.count()) {
         (_, Some(number)) if (min..=max).contains(&number) => {}
         (Value::Number(_, text), _) => {
-            problems.add("config.value", node.at, format!("{path} is {}, expected {expected}", short(text)), format!("write {expected}"));
+            problems.add(
+                "config.value",
+                node.at,
+                format!("{path} is {}, expected {expected}", short(text)),
+                format!("write {expected}"),
+            );
         }
         _ => mismatch(node, &expected, path, problems),
     }

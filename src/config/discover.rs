@@ -55,7 +55,8 @@ pub fn discover(paths: &[String]) -> Discovered {
     let parents = found.clone();
     // a template inside another app is one of its files
     found.retain(|folder, kind| {
-        !matches!(kind, AppKind::Sam | AppKind::CloudFormation) || !parents.keys().any(|parent| is_inside(folder, parent))
+        !matches!(kind, AppKind::Sam | AppKind::CloudFormation)
+            || !parents.keys().any(|parent| is_inside(folder, parent))
     });
     let names = names(found.keys().map(String::as_str));
     let apps = found
@@ -99,7 +100,8 @@ fn names<'a>(folders: impl Iterator<Item = &'a str>) -> Vec<String> {
 }
 
 fn safe(text: &str) -> String {
-    let mapped: String = text.chars().map(|c| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.') { c } else { '-' }).collect();
+    let mapped: String =
+        text.chars().map(|c| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.') { c } else { '-' }).collect();
     let name: String = mapped.trim_matches(['-', '_', '.']).chars().take(56).collect();
     if name.is_empty() { "app".to_owned() } else { name }
 }
@@ -131,7 +133,8 @@ impl Config {
             for name in rule.apps.iter().flatten().filter(|name| !names.contains(name.as_str())) {
                 let what = format!("stage `{}` names the app `{name}`, and there is none", rule.name);
                 let listed = names.iter().copied().collect::<Vec<_>>().join(", ");
-                let next = if listed.is_empty() { "no app was found".to_owned() } else { format!("the apps are {listed}") };
+                let next =
+                    if listed.is_empty() { "no app was found".to_owned() } else { format!("the apps are {listed}") };
                 errors.push(Error::usage("config.unknown_app", "looking for apps", what).next(next));
             }
         }
@@ -140,13 +143,20 @@ impl Config {
 }
 
 fn nothing_there(app: &App, found: &Discovered) -> Error {
-    let folder = if app.path.as_os_str().is_empty() { "the root".to_owned() } else { format!("`{}`", app.path.display()) };
-    let what = format!("app `{}`: {folder} has no cdk.json, sst.json, sst.config.ts, serverless.yml or template.yaml", app.name);
-    let others: Vec<String> = found
-        .apps
-        .iter()
-        .map(|a| if a.path.as_os_str().is_empty() { "path: .".to_owned() } else { format!("path: {}", a.path.display()) })
-        .collect();
+    let folder =
+        if app.path.as_os_str().is_empty() { "the root".to_owned() } else { format!("`{}`", app.path.display()) };
+    let what = format!(
+        "app `{}`: {folder} has no cdk.json, sst.json, sst.config.ts, serverless.yml or template.yaml",
+        app.name
+    );
+    let others: Vec<String> =
+        found
+            .apps
+            .iter()
+            .map(|a| {
+                if a.path.as_os_str().is_empty() { "path: .".to_owned() } else { format!("path: {}", a.path.display()) }
+            })
+            .collect();
     let next = if others.is_empty() {
         "correct `path:`, or write its `kind:`".to_owned()
     } else {
@@ -173,15 +183,34 @@ mod tests {
         use AppKind::*;
         assert_eq!(found(&["cdk.json", "bin/app.ts"]), [app("app", "", Cdk)]);
         assert_eq!(
-            found(&["a/sst.json", "b/sst.config.ts", "c/serverless.ts", "d/template.yml", "e/template.yaml", "e/samconfig.toml"]),
-            [app("a", "a", Sst), app("b", "b", Sst), app("c", "c", Serverless), app("d", "d", CloudFormation), app("e", "e", Sam)]
+            found(&[
+                "a/sst.json",
+                "b/sst.config.ts",
+                "c/serverless.ts",
+                "d/template.yml",
+                "e/template.yaml",
+                "e/samconfig.toml"
+            ]),
+            [
+                app("a", "a", Sst),
+                app("b", "b", Sst),
+                app("c", "c", Serverless),
+                app("d", "d", CloudFormation),
+                app("e", "e", Sam)
+            ]
         );
     }
 
     #[test]
     fn what_is_made_or_hidden_is_no_app() {
         assert_eq!(
-            found(&["cdk.out/manifest.json", "cdk.out/template.json", "node_modules/x/cdk.json", ".cache/cdk.json", "samconfig.toml"]),
+            found(&[
+                "cdk.out/manifest.json",
+                "cdk.out/template.json",
+                "node_modules/x/cdk.json",
+                ".cache/cdk.json",
+                "samconfig.toml"
+            ]),
             []
         );
     }
@@ -194,7 +223,10 @@ mod tests {
 
     #[test]
     fn names_are_unique_and_plain() {
-        let names: Vec<String> = found(&["a/api/cdk.json", "b/api/cdk.json", "my app/cdk.json", "a-api/cdk.json"]).into_iter().map(|a| a.0).collect();
+        let names: Vec<String> = found(&["a/api/cdk.json", "b/api/cdk.json", "my app/cdk.json", "a-api/cdk.json"])
+            .into_iter()
+            .map(|a| a.0)
+            .collect();
         assert_eq!(names, ["a-api", "a-api-2", "b-api", "my-app"]);
         let unique: BTreeSet<&String> = names.iter().collect();
         assert_eq!(unique.len(), 4, "{names:?}");

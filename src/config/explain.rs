@@ -2,13 +2,17 @@
 
 use super::duration;
 use super::suggest::any_of;
-use super::valid::{App, ApplyRule, Config, DriftAction, Express, Origin, Protection, Prune, Removal, Source, StageRule};
+use super::valid::{
+    App, ApplyRule, Config, DriftAction, Express, Origin, Protection, Prune, Removal, Source, StageRule,
+};
 
 /// One line per app and per stage, with a headline before each.
 pub fn explain(config: &Config) -> Vec<String> {
     let mut out = vec![match &config.origin {
         Origin::File(file) => format!("{} is valid.", file.display()),
-        Origin::Discovered => "There is no offshoot.yml: every branch is a stage. `offshoot init` writes one.".to_owned(),
+        Origin::Discovered => {
+            "There is no offshoot.yml: every branch is a stage. `offshoot init` writes one.".to_owned()
+        }
     }];
     out.push(String::new());
     out.push(headline(config.apps.len(), "app"));
@@ -65,7 +69,11 @@ fn stage(rule: &StageRule) -> String {
     }));
     parts.extend(rule.expires_s.map(|s| format!("removed after {}", duration::show(s))));
     parts.extend(rule.limit.map(|limit| format!("at most {limit}")));
-    parts.extend(rule.apps.as_ref().map(|apps| format!("only {}", any_of(apps.iter().map(|a| a.as_str())).replace(" or ", " and "))));
+    parts.extend(
+        rule.apps
+            .as_ref()
+            .map(|apps| format!("only {}", any_of(apps.iter().map(|a| a.as_str())).replace(" or ", " and "))),
+    );
     if rule.prune == Prune::Always {
         parts.push("deletes stacks the app no longer has".to_owned());
     }
@@ -81,7 +89,11 @@ fn stage(rule: &StageRule) -> String {
 fn approvals(rule: &StageRule) -> String {
     let count = rule.approvals.count;
     let people = if count == 1 { "one approval".to_owned() } else { format!("{count} approvals") };
-    let from = if rule.approvals.from.is_empty() { String::new() } else { format!(" from {}", rule.approvals.from.join(", ")) };
+    let from = if rule.approvals.from.is_empty() {
+        String::new()
+    } else {
+        format!(" from {}", rule.approvals.from.join(", "))
+    };
     format!("applied after {people}{from}")
 }
 

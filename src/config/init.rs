@@ -12,7 +12,11 @@ pub fn init_text(discovered: &[App], default_branch: &str) -> String {
          version: 1\n\n",
     );
     apps(&mut out, discovered);
-    let stage = if matches!(default_branch, "" | "main" | "master" | "prod" | "production" | "trunk") { "prod" } else { "main" };
+    let stage = if matches!(default_branch, "" | "main" | "master" | "prod" | "production" | "trunk") {
+        "prod"
+    } else {
+        "main"
+    };
     let branch = quoted(if default_branch.is_empty() { "main" } else { default_branch });
     let _ = write!(
         out,
@@ -51,7 +55,8 @@ fn apps(out: &mut String, discovered: &[App]) {
     for app in discovered {
         let path = app.path.display().to_string().replace('\\', "/");
         let path = if path.is_empty() { ".".to_owned() } else { quoted(&path) };
-        let _ = write!(out, "  - name: {}\n    path: {path}\n    kind: {}\n", quoted(app.name.as_str()), app.kind.as_str());
+        let _ =
+            write!(out, "  - name: {}\n    path: {path}\n    kind: {}\n", quoted(app.name.as_str()), app.kind.as_str());
     }
 }
 
@@ -59,6 +64,9 @@ fn apps(out: &mut String, discovered: &[App]) {
 fn quoted(text: &str) -> String {
     let plain = text.starts_with(|c: char| c.is_ascii_alphabetic())
         && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '/' | '.'))
-        && !matches!(text.to_ascii_lowercase().as_str(), "true" | "false" | "null" | "yes" | "no" | "on" | "off" | "y" | "n");
+        && !matches!(
+            text.to_ascii_lowercase().as_str(),
+            "true" | "false" | "null" | "yes" | "no" | "on" | "off" | "y" | "n"
+        );
     if plain { text.to_owned() } else { serde_json::Value::from(text).to_string() }
 }

@@ -41,7 +41,9 @@ impl StageRule {
             (Source::Branch(pattern), GitRef::Branch(branch)) => fit(pattern, branch.as_str()),
             (Source::Tag(pattern), GitRef::Tag(tag)) => fit(pattern, tag),
             (Source::PullRequest { base: None }, GitRef::PullRequest { .. }) => Fit::Any,
-            (Source::PullRequest { base: Some(pattern) }, GitRef::PullRequest { base, .. }) => fit(pattern, base.as_str()),
+            (Source::PullRequest { base: Some(pattern) }, GitRef::PullRequest { base, .. }) => {
+                fit(pattern, base.as_str())
+            }
             _ => Fit::Not,
         }
     }
@@ -98,9 +100,13 @@ impl Config {
             GitRef::PullRequest { number, .. } => number.to_string(),
         };
         let name = template.fill(&text);
+        // the earlier of two equal claims wins; the same template gives different names to different refs
+        let own = self.stages.iter().position(|other| other == rule).unwrap_or(self.stages.len());
+        let stronger = |at: usize, other: &Template<'_>| (other.rank(), own) > (template.rank(), at);
         let claimed = template.hole.is_some()
-            && self.stages.iter().map(|other| Template::of(&other.name)).any(|other| {
-                other.rank() > template.rank() && (other.head, other.tail) != (template.head, template.tail) && other.gives(name.as_str())
+            && self.stages.iter().map(|other| Template::of(&other.name)).enumerate().any(|(at, other)| {
+                let same = (other.head, other.tail) == (template.head, template.tail);
+                !same && stronger(at, &other) && other.gives(name.as_str())
             });
         if claimed { hashed(name.as_str(), &format!("{git_ref}")) } else { name }
     }
@@ -109,7 +115,8 @@ impl Config {
     ///
     /// A fixed name is found whatever `git_ref` is; [`StageRule::covers`] tells whether the two belong together.
     pub fn stage_named(&self, name: &str, git_ref: Option<&GitRef>) -> Result<Stage> {
-        let stage = |rule: &StageRule, name: StageName, git_ref: Option<GitRef>| Stage { name, rule: rule.clone(), git_ref };
+        let stage =
+            |rule: &StageRule, name: StageName, git_ref: Option<GitRef>| Stage { name, rule: rule.clone(), git_ref };
         let fixed = |rule: &&StageRule| Template::of(&rule.name).hole.is_none() && rule.name == name;
         if let Some(rule) = self.stages.iter().find(fixed) {
             return Ok(stage(rule, name.into(), git_ref.cloned().or_else(|| exact(rule))));
@@ -165,7 +172,8 @@ impl Config {
         }
         let names = || self.apps.iter().map(|app| app.name.as_str());
         let what = format!("there is no app `{name}`; the apps are {}", any_of(names()).replace(" or ", " and "));
-        let next = nearest(name, names()).map_or_else(|| "name one of them".to_owned(), |near| format!("did you mean `{near}`?"));
+        let next = nearest(name, names())
+            .map_or_else(|| "name one of them".to_owned(), |near| format!("did you mean `{near}`?"));
         Err(Error::usage("config.unknown_app", self.doing(), what).next(next))
     }
 

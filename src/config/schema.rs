@@ -48,7 +48,8 @@ fn property(key: &Key) -> Value {
             words.push(Value::Null);
         }
     }
-    let about = if key.default.is_empty() { key.about.to_owned() } else { format!("{} Default: {}.", key.about, key.default) };
+    let about =
+        if key.default.is_empty() { key.about.to_owned() } else { format!("{} Default: {}.", key.about, key.default) };
     out.insert("description".to_owned(), json!(about));
     Value::Object(out)
 }

@@ -31,13 +31,19 @@ pub(super) fn region(text: &str) -> Verdict {
         [area, middle @ .., number] => {
             (2..=4).contains(&area.len())
                 && (1..=3).contains(&middle.len())
-                && std::iter::once(area).chain(middle).all(|p| !p.is_empty() && p.bytes().all(|b| b.is_ascii_lowercase()))
+                && std::iter::once(area)
+                    .chain(middle)
+                    .all(|p| !p.is_empty() && p.bytes().all(|b| b.is_ascii_lowercase()))
                 && (1..=2).contains(&number.len())
                 && number.bytes().all(|b| b.is_ascii_digit())
         }
         _ => false,
     };
-    if ok { Ok(()) } else { wrong(format!("`{text}` is not an AWS region"), "write one such as eu-west-1 or us-east-1") }
+    if ok {
+        Ok(())
+    } else {
+        wrong(format!("`{text}` is not an AWS region"), "write one such as eu-west-1 or us-east-1")
+    }
 }
 
 /// The account in a role's ARN.
@@ -55,7 +61,10 @@ pub(super) fn role(text: &str) -> Verdict {
     if role_account(text).is_some() {
         return Ok(());
     }
-    wrong(format!("`{text}` is not the ARN of an IAM role"), "write it whole: arn:aws:iam::111111111111:role/offshoot-plan")
+    wrong(
+        format!("`{text}` is not the ARN of an IAM role"),
+        "write it whole: arn:aws:iam::111111111111:role/offshoot-plan",
+    )
 }
 
 pub(super) fn span(text: &str) -> Verdict {
@@ -142,7 +151,10 @@ pub(super) fn glob(text: &str) -> Verdict {
 pub(super) fn inside(text: &str) -> Verdict {
     let leaves = text.split(['/', '\\']).any(|part| part == "..");
     if text.starts_with(['/', '\\', '~']) || text.get(1..2) == Some(":") || leaves {
-        return wrong(format!("`{text}` leaves the repository"), "write a path inside it, without a leading / and without ..");
+        return wrong(
+            format!("`{text}` leaves the repository"),
+            "write a path inside it, without a leading / and without ..",
+        );
     }
     match compile(text) {
         Ok(_) => Ok(()),
@@ -183,7 +195,9 @@ pub(super) fn stage_name(text: &str) -> Verdict {
         );
     }
     let literal = format!("{head}{tail}");
-    if !literal.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') || head.starts_with(|c: char| !c.is_ascii_alphabetic()) {
+    if !literal.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
+        || head.starts_with(|c: char| !c.is_ascii_alphabetic())
+    {
         return wrong(
             format!("`{text}` gives names that AWS does not allow"),
             "use letters, digits and `-` around the braces, beginning with a letter",
@@ -236,7 +250,9 @@ pub(super) fn prefix(text: &str) -> Verdict {
 
 pub(super) fn approver(text: &str) -> Verdict {
     let name = text.strip_prefix('@').unwrap_or_default();
-    let plain = |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'));
+    let plain = |part: &str| {
+        !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
+    };
     if name.split('/').all(plain) && name.split('/').count() <= 2 {
         return Ok(());
     }
@@ -250,7 +266,10 @@ pub(super) fn any(_: &str) -> Verdict {
 /// Names and values that look like secrets; the value never enters the message.
 pub(super) fn env(name: &str, value: &str) -> Verdict {
     let upper = name.to_ascii_uppercase();
-    if upper.is_empty() || name.starts_with(|c: char| c.is_ascii_digit()) || !upper.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
+    if upper.is_empty()
+        || name.starts_with(|c: char| c.is_ascii_digit())
+        || !upper.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+    {
         return wrong(format!("`{name}` is not the name of an environment variable"), "use letters, digits and `_`");
     }
     if upper == "STAGE" {
@@ -261,8 +280,18 @@ pub(super) fn env(name: &str, value: &str) -> Verdict {
 
 /// The ends of names that hold secrets.
 const SECRET_NAMES: [&str; 12] = [
-    "TOKEN", "PASSWORD", "PASSWD", "PASSPHRASE", "SECRET", "SECRET_KEY", "API_KEY", "APIKEY", "PRIVATE_KEY", "ACCESS_KEY",
-    "ACCESS_KEY_ID", "CREDENTIALS",
+    "TOKEN",
+    "PASSWORD",
+    "PASSWD",
+    "PASSPHRASE",
+    "SECRET",
+    "SECRET_KEY",
+    "API_KEY",
+    "APIKEY",
+    "PRIVATE_KEY",
+    "ACCESS_KEY",
+    "ACCESS_KEY_ID",
+    "CREDENTIALS",
 ];
 /// The beginnings of values that are secrets wherever they stand.
 const SECRET_VALUES: [&str; 9] =
@@ -277,7 +306,9 @@ pub(super) fn is_secret_name(name: &str) -> bool {
     let ends = |end: &str| {
         upper.strip_suffix(end).is_some_and(|head| head.is_empty() || head.ends_with('_') || end == "PASSWORD")
     };
-    upper.starts_with("AWS_SECRET") || upper.starts_with("AWS_SESSION_TOKEN") || SECRET_NAMES.iter().any(|end| ends(end))
+    upper.starts_with("AWS_SECRET")
+        || upper.starts_with("AWS_SESSION_TOKEN")
+        || SECRET_NAMES.iter().any(|end| ends(end))
 }
 
 fn is_secret_value(value: &str) -> bool {
@@ -298,7 +329,10 @@ fn secret(name: &str, value: &str) -> Verdict {
 
 pub(super) fn tag(name: &str, value: &str) -> Verdict {
     if name.is_empty() || name.len() > 128 || value.len() > 256 {
-        return wrong(format!("the tag `{name}` is too long or empty"), "a key has 1 to 128 characters, a value at most 256");
+        return wrong(
+            format!("the tag `{name}` is too long or empty"),
+            "a key has 1 to 128 characters, a value at most 256",
+        );
     }
     if name.to_ascii_lowercase().starts_with("aws:") {
         return wrong(format!("the tag `{name}` begins with aws:"), "that beginning belongs to AWS; choose another");
@@ -308,7 +342,10 @@ pub(super) fn tag(name: &str, value: &str) -> Verdict {
 
 pub(super) fn context(name: &str, value: &str) -> Verdict {
     if name == "stage" {
-        return wrong("the context key `stage` is set by Offshoot to the stage's name", "remove it, or choose another name");
+        return wrong(
+            "the context key `stage` is set by Offshoot to the stage's name",
+            "remove it, or choose another name",
+        );
     }
     // context names are the app's own (`tokenTable`), so only those written like variables count
     let named = name.contains('_') && is_secret_name(name) && !reference(value);
@@ -321,7 +358,15 @@ mod tests {
 
     #[test]
     fn regions_of_all_partitions() {
-        for ok in ["us-east-1", "ap-southeast-4", "us-gov-west-1", "us-iso-east-1", "eusc-de-east-1", "cn-north-1", "mx-central-1"] {
+        for ok in [
+            "us-east-1",
+            "ap-southeast-4",
+            "us-gov-west-1",
+            "us-iso-east-1",
+            "eusc-de-east-1",
+            "cn-north-1",
+            "mx-central-1",
+        ] {
             assert_eq!(region(ok), Ok(()), "{ok}");
         }
         for bad in ["", "us", "us-east", "US-EAST-1", "us-east-1a", "virginia", "us--1", "us-east-100"] {
@@ -334,7 +379,18 @@ mod tests {
         for ok in ["0 6 * * *", "*/5 0-6,12 1 jan-mar MON", "0 0 * * 7", "15 8-18/2 * * 1-5"] {
             assert_eq!(cron(ok), Ok(()), "{ok}");
         }
-        for bad in ["", "0 6 * *", "60 6 * * *", "0 6 0 * *", "a * * * *", "5-1 * * * *", "*/0 * * * *", "0 6 * * * *", "+5 * * * *", "@daily"] {
+        for bad in [
+            "",
+            "0 6 * *",
+            "60 6 * * *",
+            "0 6 0 * *",
+            "a * * * *",
+            "5-1 * * * *",
+            "*/0 * * * *",
+            "0 6 * * * *",
+            "+5 * * * *",
+            "@daily",
+        ] {
             assert!(cron(bad).is_err(), "{bad}");
         }
     }
@@ -343,14 +399,28 @@ mod tests {
     fn roles() {
         assert_eq!(role_account("arn:aws:iam::111111111111:role/team/offshoot-plan"), Some("111111111111"));
         assert_eq!(role_account("arn:aws-us-gov:iam::111111111111:role/x"), Some("111111111111"));
-        for bad in ["", "offshoot-plan", "arn:aws:iam::1:role/x", "arn:aws:iam::111111111111:user/x", "arn:aws:iam::111111111111:role/"] {
+        for bad in [
+            "",
+            "offshoot-plan",
+            "arn:aws:iam::1:role/x",
+            "arn:aws:iam::111111111111:user/x",
+            "arn:aws:iam::111111111111:role/",
+        ] {
             assert!(role(bad).is_err(), "{bad}");
         }
     }
 
     #[test]
     fn secrets_are_known_by_name_or_look() {
-        for name in ["GITHUB_TOKEN", "DB_PASSWORD", "DBPASSWORD", "AWS_SECRET_ACCESS_KEY", "STRIPE_API_KEY", "password", "SECRET"] {
+        for name in [
+            "GITHUB_TOKEN",
+            "DB_PASSWORD",
+            "DBPASSWORD",
+            "AWS_SECRET_ACCESS_KEY",
+            "STRIPE_API_KEY",
+            "password",
+            "SECRET",
+        ] {
             assert!(env(name, "hunter2").is_err(), "{name}");
             assert!(env(name, "{{resolve:ssm:/prod/x}}").is_ok(), "{name}");
         }
@@ -367,7 +437,19 @@ mod tests {
         for ok in ["prod", "eu-prod", "{branch}", "pr-{number}", "rel-{tag}-x"] {
             assert_eq!(stage_name(ok), Ok(()), "{ok}");
         }
-        for bad in ["", "1prod", "pröd", "a b", "a--b", "{number}", "{who}", "{branch", "{branch}-{number}", "-{branch}", &"x".repeat(41)] {
+        for bad in [
+            "",
+            "1prod",
+            "pröd",
+            "a b",
+            "a--b",
+            "{number}",
+            "{who}",
+            "{branch",
+            "{branch}-{number}",
+            "-{branch}",
+            &"x".repeat(41),
+        ] {
             assert!(stage_name(bad).is_err(), "{bad}");
         }
         assert!(stage_name(&format!("{}-{{branch}}", "x".repeat(30))).is_err());
@@ -378,6 +460,8 @@ mod tests {
         for bad in ["/etc", "../x", "a/../../b", "C:/x", "~/x", "a\\..\\b"] {
             assert!(folder(bad).is_err(), "{bad}");
         }
-        assert!(folder("services/api").is_ok() && folder(".").is_ok() && folder("a/*").is_err() && inside("a/**").is_ok());
+        assert!(
+            folder("services/api").is_ok() && folder(".").is_ok() && folder("a/*").is_err() && inside("a/**").is_ok()
+        );
     }
 }

@@ -182,7 +182,9 @@ pub enum Source {
     Branch(String),
     Tag(String),
     /// Of pull requests into `base`, or into any branch.
-    PullRequest { base: Option<String> },
+    PullRequest {
+        base: Option<String>,
+    },
 }
 
 /// Where a stage is deployed and as whom.

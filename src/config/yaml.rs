@@ -151,15 +151,38 @@ fn options() -> serde_saphyr::Options {
 fn explain(error: &serde_saphyr::Error, doing: String, file: &Path, text: &str) -> Error {
     let at = error.location().map_or(At { line: 1, column: 1 }, place);
     let line = text.lines().nth(at.line.saturating_sub(1)).unwrap_or_default();
-    let message = message(error);
-    let next = if line.trim_start_matches(' ').starts_with('\t') || message.contains("tab") {
+    let (what, next) = in_words(&message(error), line);
+    Error::usage("config.yaml", doing, what).at(file, at.line, at.column).next(next)
+}
+
+/// Our words for what the parser says often; its own for the rest.
+fn in_words(message: &str, line: &str) -> (String, &'static str) {
+    let said = |text: &str| message.contains(text);
+    if said("Documents") || said("multiple documents") {
+        return ("the file holds more than one YAML document".to_owned(), "remove the line `---` and what follows it");
+    }
+    if said("alias replay") || said("alias expansion") || said("Alias") {
+        let what = format!("the aliases of this file stand for more than {MAX_REPLAYED} values");
+        return (what, "write it out with fewer anchors and aliases");
+    }
+    if said("recursion limit") || said("Depth") {
+        return (format!("this is nested more than {MAX_DEPTH} levels deep"), "write it with fewer levels");
+    }
+    if said("budget breached") {
+        return (format!("the file holds more than {MAX_NODES} values"), "keep data out of the configuration");
+    }
+    if said("expected string scalar") {
+        return (
+            "a key is not plain text".to_owned(),
+            "write `key: value`; if a list or text is meant, put it in quotes",
+        );
+    }
+    let next = if line.trim_start_matches(' ').starts_with('\t') || said("found a tab") {
         "indent with spaces: YAML does not allow tabs there"
-    } else if message.contains("limit") || message.contains("budget") {
-        "write it out with fewer anchors, aliases and levels"
     } else {
         "see docs/reference/configuration.md, or start anew with `offshoot init`"
     };
-    Error::usage("config.yaml", doing, format!("this is not valid YAML: {message}")).at(file, at.line, at.column).next(next)
+    (format!("this is not valid YAML: {message}"), next)
 }
 
 /// The parser's own words without the place, which stands in front of the message already.
@@ -167,10 +190,7 @@ fn message(error: &serde_saphyr::Error) -> String {
     let text = error.without_snippet().to_string();
     let text = text.lines().next().unwrap_or_default();
     let cut = [" at line ", " (line ", "line "].iter().filter_map(|mark| text.find(mark)).filter(|at| *at > 0).min();
-    let text = match cut {
-        Some(cut) => text.get(..cut).unwrap_or(text),
-        None => text.split_once("error: ").filter(|(head, _)| head.starts_with("line ")).map_or(text, |(_, tail)| tail),
-    };
+    let text = cut.and_then(|cut| text.get(..cut)).unwrap_or(text);
     text.trim_end_matches([',', ':', ' ']).to_owned()
 }
 
