@@ -4,6 +4,7 @@ use aws_sdk_cloudformation::types as t;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use super::{Session, errors};
+use crate::diff::{SetChange, SetDetail};
 use crate::error::{Error, Result};
 use crate::plan::stored::{ParameterValue, Recipe, Rollout};
 
@@ -38,38 +39,6 @@ pub struct ChangeSet {
     pub id: String,
     pub stack_id: String,
     pub changes: Vec<SetChange>,
-}
-
-/// One entry of a change set, CloudFormation's words as they are.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct SetChange {
-    pub action: String,
-    pub logical_id: String,
-    pub physical_id: Option<String>,
-    pub resource_type: String,
-    pub replacement: Option<String>,
-    pub policy_action: Option<String>,
-    pub scope: Vec<String>,
-    pub details: Vec<SetDetail>,
-    /// JSON text of the resource without its type.
-    pub before_context: Option<String>,
-    pub after_context: Option<String>,
-    /// Of the nested stack that this entry stands for.
-    pub nested_change_set: Option<String>,
-}
-
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct SetDetail {
-    pub evaluation: Option<String>,
-    pub change_source: Option<String>,
-    pub causing_entity: Option<String>,
-    pub attribute: Option<String>,
-    pub name: Option<String>,
-    pub path: Option<String>,
-    pub requires_recreation: Option<String>,
-    pub before_value: Option<String>,
-    pub after_value: Option<String>,
-    pub attribute_change_type: Option<String>,
 }
 
 /// Where a change set stands.
@@ -356,35 +325,35 @@ fn parameters(recipe: &Recipe) -> Vec<t::Parameter> {
 }
 
 fn set_change(change: &t::ResourceChange) -> SetChange {
-    let text = |s: Option<&str>| s.map(str::to_owned);
+    let text = |s: Option<&str>| s.unwrap_or_default().to_owned();
     SetChange {
         action: change.action().map(|a| a.as_str().to_owned()).unwrap_or_default(),
-        logical_id: change.logical_resource_id().unwrap_or_default().to_owned(),
+        logical_id: text(change.logical_resource_id()),
         physical_id: text(change.physical_resource_id()),
-        resource_type: change.resource_type().unwrap_or_default().to_owned(),
-        replacement: change.replacement().map(|r| r.as_str().to_owned()),
-        policy_action: change.policy_action().map(|p| p.as_str().to_owned()),
+        resource_type: text(change.resource_type()),
+        replacement: change.replacement().map(|r| r.as_str().to_owned()).unwrap_or_default(),
+        policy_action: change.policy_action().map(|p| p.as_str().to_owned()).unwrap_or_default(),
         scope: change.scope().iter().map(|s| s.as_str().to_owned()).collect(),
         details: change.details().iter().map(set_detail).collect(),
         before_context: text(change.before_context()),
         after_context: text(change.after_context()),
-        nested_change_set: text(change.change_set_id()),
+        change_set_id: text(change.change_set_id()),
+        module: text(change.module_info().and_then(|m| m.logical_id_hierarchy())),
     }
 }
 
 fn set_detail(detail: &t::ResourceChangeDetail) -> SetDetail {
     let target = detail.target();
-    let text = |s: Option<&str>| s.map(str::to_owned);
+    let text = |s: Option<&str>| s.unwrap_or_default().to_owned();
     SetDetail {
-        evaluation: detail.evaluation().map(|e| e.as_str().to_owned()),
-        change_source: detail.change_source().map(|c| c.as_str().to_owned()),
+        evaluation: detail.evaluation().map(|e| e.as_str().to_owned()).unwrap_or_default(),
+        source: detail.change_source().map(|c| c.as_str().to_owned()).unwrap_or_default(),
         causing_entity: text(detail.causing_entity()),
-        attribute: target.and_then(|t| t.attribute()).map(|a| a.as_str().to_owned()),
+        attribute: target.and_then(|t| t.attribute()).map(|a| a.as_str().to_owned()).unwrap_or_default(),
         name: text(target.and_then(|t| t.name())),
         path: text(target.and_then(|t| t.path())),
-        requires_recreation: target.and_then(|t| t.requires_recreation()).map(|r| r.as_str().to_owned()),
-        before_value: text(target.and_then(|t| t.before_value())),
-        after_value: text(target.and_then(|t| t.after_value())),
-        attribute_change_type: target.and_then(|t| t.attribute_change_type()).map(|a| a.as_str().to_owned()),
+        recreation: target.and_then(|t| t.requires_recreation()).map(|r| r.as_str().to_owned()).unwrap_or_default(),
+        before: target.and_then(|t| t.before_value()).map(str::to_owned),
+        after: target.and_then(|t| t.after_value()).map(str::to_owned),
     }
 }

@@ -1,1 +1,184 @@
-//! (to be written)
+//! The pipeline: event ─ stage ─ checkout ─ changed ─ bundle ─ synth ─ plan ─ apply ─ report; only this file composes the steps.
+
+pub mod event;
+pub mod stage;
+pub mod checkout;
+pub mod changed;
+pub mod bundle;
+pub mod synth;
+pub mod plan;
+pub mod apply;
+pub mod fast;
+pub mod remove;
+pub mod progress;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::assembly::{self, Assembly};
+use crate::aws::home::{ETag, Home};
+use crate::aws::{Aws, Door, IfDenied, Pace, Role};
+use crate::config::{Express, Stage};
+use crate::diff::Secrets;
+use crate::error::{Error, Result};
+use crate::names::{AccountId, Region};
+use crate::plan::state::StageState;
+use crate::plan::stored::{Rollout, StoredPlan};
+use changed::{Affected, Facts};
+use checkout::Tree;
+use event::Event;
+use plan::{Bundle, Target, Workbench};
+use progress::{Stop, Teller};
+use stage::Intent;
+
+pub use crate::toolchain::{SandboxMode, Trust};
+
+/// What every step may use.
+#[derive(Clone)]
+pub struct Tools {
+    pub cache_dir: PathBuf,
+    pub teller: Teller,
+    pub stop: Stop,
+    pub sandbox: SandboxMode,
+    pub secrets: Secrets,
+    pub pace: Option<Pace>,
+}
+
+/// Which of the stage's identities is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum As {
+    Planner,
+    Applier,
+}
+
+/// A stage with its AWS, and what is known of it.
+pub struct Desk {
+    pub aws: Arc<Aws>,
+    pub home: Home,
+    pub state: Option<(StageState, ETag)>,
+    pub account: AccountId,
+    pub region: Region,
+}
+
+/// An app turned into an assembly.
+pub struct Synthesized {
+    pub assembly: Assembly,
+    pub facts: Facts,
+    pub dirty: bool,
+    pub notes: Vec<String>,
+    pub timings: BTreeMap<String, f64>,
+    _tree: Tree,
+}
+
+/// Now, RFC 3339.
+pub fn now() -> String {
+    jiff::Timestamp::now().round(jiff::Unit::Second).map(|t| t.to_string()).unwrap_or_default()
+}
+
+/// Opens AWS for a stage and reads its state. Errors: no region, no credentials, wrong account.
+pub async fn desk(intent: &Intent, event: &Event, role: As, tools: &Tools, qualifier: &str) -> Result<Desk> {
+    let aws = Arc::new(Aws::connect(door(&intent.stage, event, role, tools)).await?);
+    let identity = aws.identity().await?.clone();
+    let account = intent.stage.rule.aws.account.clone().unwrap_or_else(|| identity.account.clone());
+    let region = aws.region().clone();
+    let (bucket, writer) = match &intent.config.state {
+        Some(bucket) => (bucket.clone(), None),
+        None => {
+            let role = format!("arn:{}:iam::{account}:role/cdk-{qualifier}-file-publishing-role-{account}-{region}", identity.partition);
+            (format!("cdk-{qualifier}-assets-{account}-{region}"), Some(Role::new(role)))
+        }
+    };
+    let session = aws.session(&account, &region, writer.as_ref(), IfDenied::UseOwn).await?;
+    let home = Home::new(session, bucket, intent.repository.as_str(), intent.app.name.as_str());
+    let state = home.state(intent.stage.name.as_str()).await?;
+    Ok(Desk { aws, home, state, account, region })
+}
+
+fn door(stage: &Stage, event: &Event, role: As, tools: &Tools) -> Door {
+    let rule = &stage.rule.aws;
+    let role = match role {
+        As::Planner => rule.plan_role.as_deref(),
+        As::Applier => rule.apply_role.as_deref().or(rule.plan_role.as_deref()),
+    };
+    Door {
+        profile: event.profile.clone().or_else(|| rule.profile.clone()),
+        region: event.region.clone().or_else(|| rule.region.clone()),
+        role: role.map(Role::new),
+        pace: tools.pace,
+    }
+}
+
+/// Steps 3 to 6: files, changed or not, dependencies and bundles, assembly.
+pub async fn synthesize(intent: &Intent, desk: &Desk, tools: &Tools) -> Result<Synthesized> {
+    let mut timings = BTreeMap::new();
+    let begun = Instant::now();
+    let tree = checkout::checkout(intent).await?;
+    timings.insert("checkout".to_owned(), begun.elapsed().as_secs_f64());
+    let begun = Instant::now();
+    let affected = changed::changed(intent, &tree, &desk.account, &desk.region, tools)?;
+    timings.insert("changed".to_owned(), begun.elapsed().as_secs_f64());
+    let kept = match affected {
+        Affected::No(kept) => kept,
+        Affected::Yes(room) => {
+            let installed = bundle::prepare(intent, &tree, tools).await?;
+            timings.extend(installed);
+            let written = synth::synth(intent, &tree, &room, desk, tools).await?;
+            timings.extend(written.timings);
+            match written.keep {
+                synth::Keep::Yes => changed::keep(room, written.facts)?,
+                synth::Keep::No => changed::Kept { dir: room.work, facts: written.facts },
+            }
+        }
+    };
+    let assembly = read_assembly(kept.dir).await?;
+    let notes = intent.notes.iter().chain(&tree.notes).chain(&kept.facts.notes).cloned().collect();
+    Ok(Synthesized { assembly, facts: kept.facts, dirty: tree.dirty, notes, timings, _tree: tree })
+}
+
+async fn read_assembly(dir: PathBuf) -> Result<Assembly> {
+    let read = move || {
+        let read = |path: &std::path::Path| std::fs::read(path).map_err(|e| Error::io("reading the assembly", path, e));
+        assembly::load(&read, &dir)
+    };
+    tokio::task::spawn_blocking(read).await.map_err(|e| Error::bug("assembly.task", "reading the assembly", e.to_string()))?
+}
+
+/// Step 7 for an assembly; a plan that asks for something is kept in the stage's bucket.
+pub async fn plan(intent: &Intent, desk: &Desk, synthesized: &Synthesized, tools: &Tools) -> Result<StoredPlan> {
+    let target = target(intent, desk, synthesized, tools);
+    let bundles = synthesized.facts.functions.iter().map(|(hash, sources)| (hash.clone(), Bundle { sources: sources.clone() }));
+    let bench = Workbench {
+        aws: desk.aws.clone(),
+        home: desk.home.clone(),
+        state: desk.state.clone(),
+        cache_dir: tools.cache_dir.clone(),
+        teller: tools.teller.clone(),
+        bundles: bundles.collect(),
+    };
+    let mut stored = plan::plan(&target, &synthesized.assembly, &bench).await?;
+    stored.plan.notes.splice(0..0, synthesized.notes.iter().cloned());
+    stored.plan.timings.extend(synthesized.timings.clone());
+    if stored.plan.has_changes() {
+        let text = serde_json::to_string(&stored).map_err(|e| Error::bug("plan.json", "writing the plan", e.to_string()))?;
+        desk.home.put_plan(intent.stage.name.as_str(), &stored.plan.digest, &text).await?;
+    }
+    Ok(stored)
+}
+
+/// What a plan or a fast deploy is about.
+pub fn target(intent: &Intent, desk: &Desk, synthesized: &Synthesized, tools: &Tools) -> Target {
+    Target {
+        repository: intent.repository.clone(),
+        app: intent.app.name.clone(),
+        stage: intent.stage.name.clone(),
+        revision: intent.revision.clone(),
+        dirty: synthesized.dirty,
+        account: desk.account.clone(),
+        region: desk.region.clone(),
+        tags: intent.stage.rule.tags.clone(),
+        rollout: if intent.stage.rule.express == Express::On { Rollout::Express } else { Rollout::Standard },
+        secrets: tools.secrets,
+    }
+}

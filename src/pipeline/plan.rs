@@ -26,6 +26,7 @@ use crate::names::{AccountId, AppName, Region, RepositoryId, Revision, StageName
 use crate::plan::state::StageState;
 use crate::plan::stored::{Recipe, Rollout, StoredPlan};
 use crate::plan::{Plan, StackAction, StackPlan, VERSION};
+pub(super) use publish::zip_once;
 use survey::Surveyed;
 
 /// Change sets that are worked out at the same time.

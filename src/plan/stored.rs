@@ -41,6 +41,9 @@ pub struct Recipe {
     /// Functions whose code `deploy --fast` moved past a template that has not changed since.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub settle: Vec<FunctionCode>,
+    /// For a deletion: resources that CloudFormation could not delete before and now leaves behind.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub retain: Vec<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -2,6 +2,7 @@
 
 use tokio::sync::Mutex;
 
+use crate::aws::Session;
 use crate::aws::home::{ETag, Home};
 use crate::error::Result;
 use crate::plan::outcome::{Ended, StackOutcome};
@@ -17,9 +18,14 @@ pub struct Keeper {
 
 impl Keeper {
     pub fn new(plan: &Plan, home: Home, found: Option<(StageState, ETag)>) -> Self {
+        Keeper::of(&plan.repository, &plan.app, &plan.stage, home, found)
+    }
+
+    /// For a stage by its names.
+    pub fn of(repository: &str, app: &str, stage: &str, home: Home, found: Option<(StageState, ETag)>) -> Self {
         let (state, tag) = match found {
             Some((state, tag)) => (state, Some(tag)),
-            None => (fresh(plan), None),
+            None => (fresh(repository, app, stage), None),
         };
         Keeper { home, inner: Mutex::new((state, tag)) }
     }
@@ -79,11 +85,12 @@ impl Keeper {
     }
 
     /// Remembers functions that got new code without CloudFormation.
-    pub async fn fast(&self, stack: &str, functions: &[(String, String)]) -> Result<()> {
+    pub async fn fast(&self, stack: &str, session: &Session, functions: &[(String, String)]) -> Result<()> {
+        let place = (session.account.to_string(), session.region.to_string());
         self.change(|state| {
-            if let Some(stack) = state.stacks.get_mut(stack) {
-                stack.fast.extend(functions.iter().cloned());
-            }
+            let stack = state.stacks.entry(stack.to_owned()).or_default();
+            (stack.account, stack.region) = place;
+            stack.fast.extend(functions.iter().cloned());
         })
         .await
     }
@@ -114,12 +121,12 @@ fn adopted(stack: &crate::plan::StackPlan) -> DeployedStack {
     }
 }
 
-fn fresh(plan: &Plan) -> StageState {
+fn fresh(repository: &str, app: &str, stage: &str) -> StageState {
     StageState {
         version: VERSION,
-        repository: plan.repository.clone(),
-        app: plan.app.clone(),
-        stage: plan.stage.clone(),
+        repository: repository.to_owned(),
+        app: app.to_owned(),
+        stage: stage.to_owned(),
         ..StageState::default()
     }
 }

@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::{Context, Freshness, Wait};
-use crate::aws::change_sets::{Kind, Made, NAME_PREFIX, NewChangeSet, SetChange, Standing, stale};
+use crate::aws::change_sets::{Kind, Made, NAME_PREFIX, NewChangeSet, Standing, stale};
 use crate::aws::events::{Follower, Operation, StackEvent};
 use crate::aws::stacks::DeployedStack;
 use crate::aws::{Session, recover};
-use crate::diff::holds_data;
+use crate::diff::{SetChange, holds_data};
 use crate::error::{Error, Result};
 use crate::names::Digest;
 use crate::pipeline::progress::Progress;
@@ -128,6 +128,10 @@ impl Job {
                 self.session.roll_back(&now.name, role.as_deref(), &token).await?;
                 if now.status == "CREATE_FAILED" { "ROLLBACK_COMPLETE" } else { "UPDATE_ROLLBACK_COMPLETE" }
             }
+            // a killed run had begun it
+            Recovery::ContinueRollback if now.status.ends_with("_IN_PROGRESS") => "UPDATE_ROLLBACK_COMPLETE",
+            Recovery::RollBack if now.status == "ROLLBACK_IN_PROGRESS" => "ROLLBACK_COMPLETE",
+            Recovery::RollBack if now.status.ends_with("_IN_PROGRESS") => "UPDATE_ROLLBACK_COMPLETE",
             Recovery::ContinueRollback | Recovery::RollBack => return Ok(Some(now)),
         };
         match self.follow(&now.id, &token, Wait::ForEnd).await? {
@@ -193,7 +197,7 @@ impl Job {
 
     /// A change that destroys something must stand in the plan that was reviewed.
     fn was_reviewed(&self, change: &SetChange) -> bool {
-        let destroys = change.action == "Remove" || change.replacement.as_deref() == Some("True");
+        let destroys = change.action == "Remove" || change.replacement == "True";
         let planned = |c: &crate::plan::Change| c.logical_id == change.logical_id && matches!(c.action, Action::Replace | Action::Remove);
         !destroys || self.stack.changes.iter().any(planned)
     }
@@ -201,8 +205,18 @@ impl Job {
     async fn delete(&mut self) -> Result<End> {
         let Some(now) = self.session.describe_stack(&self.stack.name).await? else { return Ok(End::Nothing) };
         let token = self.token.clone();
-        self.session.delete_stack(&now.id, self.recipe.execution_role.as_deref(), &token, &[]).await?;
+        // CloudFormation takes the list only where a deletion has failed before, and only resources that it knows
+        let retain = if now.status == "DELETE_FAILED" { self.retained(&now.id).await? } else { Vec::new() };
+        self.session.delete_stack(&now.id, self.recipe.execution_role.as_deref(), &token, &retain).await?;
         self.follow(&now.id, &token, self.context.order.wait).await
+    }
+
+    async fn retained(&self, stack: &str) -> Result<Vec<String>> {
+        if self.recipe.retain.is_empty() {
+            return Ok(Vec::new());
+        }
+        let known = self.session.resources_of(stack).await?;
+        Ok(known.into_iter().map(|r| r.logical_id).filter(|id| self.recipe.retain.contains(id)).collect())
     }
 
     /// Puts functions right that `deploy --fast` had moved past the template.

@@ -34,8 +34,8 @@ async fn one(planner: &Planner<'_>, name: &str, known: &DeployedStack) -> Result
     let Some(deployed) = session.describe_stack(name).await? else { return Ok(None) };
     recover::readiness(Some(&deployed))?;
     let old = diff::parse_template(&session.template_of(&deployed.id).await?)?;
-    let changes = diff::changes(Some(&old), None, &|_| None);
-    let mut plan = StackPlan {
+    let changes = diff::changes_with(Some(&old), None, &|_| None, planner.target.secrets);
+    let plan = StackPlan {
         name: name.to_owned(),
         display_name: String::new(),
         action: StackAction::Delete,
@@ -52,7 +52,6 @@ async fn one(planner: &Planner<'_>, name: &str, known: &DeployedStack) -> Result
         outputs: Vec::new(),
         bound: Bound { stack_id: Some(deployed.id), last_updated: Some(deployed.last_updated), ..Bound::default() },
     };
-    diff::redact(&mut plan, &old, planner.target.secrets);
     let recipe = Recipe {
         deploy_role: known.deploy_role.clone().map(|arn| RoleRef { arn, external_id: None }),
         execution_role: known.execution_role.clone(),

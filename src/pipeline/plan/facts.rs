@@ -11,10 +11,10 @@ pub(super) fn fill(planner: &Planner<'_>, surveyed: &Surveyed, sizes: &BTreeMap<
     let (old, new) = (surveyed.old.as_ref(), Some(&surveyed.new));
     let stack = planner.assembly.stacks.get(surveyed.index);
     let paths = |id: &str| stack.and_then(|s| s.construct_path(id));
-    plan.iam = diff::iam_changes(old, new);
-    plan.network = diff::network_changes(old, new);
-    plan.outputs = diff::output_changes(old, new);
-    plan.functions = diff::function_changes(old, new, &paths);
+    plan.iam = diff::iam(old, new);
+    plan.network = diff::network(old, new);
+    plan.outputs = diff::outputs_with(old, new, planner.target.secrets);
+    plan.functions = diff::functions(old, new, &paths);
     for function in &mut plan.functions {
         let hash = |template| diff::function_code(template, &function.logical_id).map(|(_, key)| hash_of(&key));
         let before = surveyed.old.as_ref().and_then(hash);
@@ -25,7 +25,6 @@ pub(super) fn fill(planner: &Planner<'_>, surveyed: &Surveyed, sizes: &BTreeMap<
             function.sources = bundle.sources.clone();
         }
     }
-    diff::redact(plan, &surveyed.new, planner.target.secrets);
 }
 
 /// The content hash in an asset's object key: `prefix/<hash>.zip`.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::survey::{Surveyed, Verdict};
 use super::{Planner, facts};
 use crate::aws::change_sets::{Kind, Made, NAME_PREFIX, NewChangeSet};
-use crate::diff::{self, SetChange};
+use crate::diff::{self, Secrets, SetChange};
 use crate::error::{Error, Result};
 use crate::names::Digest;
 use crate::plan::stored::{Recipe, Recovery};
@@ -32,7 +32,7 @@ pub(super) async fn prepare(
     };
     plan.action = if kind == Kind::Create { StackAction::Create } else { StackAction::Update };
     plan.why = why.clone();
-    let only_settle = surveyed.recipe.settle.len() > 0 && surveyed.old.as_ref().is_some_and(|old| diff::same(old, &surveyed.new));
+    let only_settle = !surveyed.recipe.settle.is_empty() && surveyed.old.as_ref().is_some_and(|old| diff::same(old, &surveyed.new));
     let must_wait = !plan.waits_for.is_empty() || surveyed.recipe.recovery != Recovery::None;
     if must_wait {
         plan.changes = from_templates(planner, surveyed);
@@ -61,8 +61,9 @@ async fn make(planner: &Planner<'_>, surveyed: &Surveyed, kind: Kind, plan: &mut
     match surveyed.session.make_change_set(&new).await? {
         Made::Ready(set) => {
             plan.change_set = Some(set.id.clone());
-            let mut changes = diff::classify(&set.changes, surveyed.old.as_ref(), Some(&surveyed.new), &paths(planner, surveyed), &[]);
-            nested(planner, surveyed, &set.changes, &[], &mut changes).await?;
+            let secrets = planner.target.secrets;
+            let mut changes = diff::classify_with(&set.changes, surveyed.old.as_ref(), Some(&surveyed.new), &paths(planner, surveyed), &[], secrets);
+            nested(surveyed, &set.changes, secrets, &mut changes).await?;
             Ok(Outcome::Changes(changes))
         }
         Made::Empty => Ok(Outcome::Nothing),
@@ -79,23 +80,25 @@ async fn make(planner: &Planner<'_>, surveyed: &Surveyed, kind: Kind, plan: &mut
 }
 
 /// Follows the change sets of nested stacks.
-async fn nested(planner: &Planner<'_>, surveyed: &Surveyed, set: &[SetChange], above: &[String], changes: &mut Vec<Change>) -> Result<()> {
-    let mut open: Vec<(Vec<String>, SetChange)> = set.iter().map(|c| (above.to_vec(), c.clone())).collect();
+async fn nested(surveyed: &Surveyed, set: &[SetChange], secrets: Secrets, changes: &mut Vec<Change>) -> Result<()> {
+    let mut open: Vec<(Vec<String>, SetChange)> = set.iter().map(|c| (Vec::new(), c.clone())).collect();
     while let Some((above, change)) = open.pop() {
-        let Some(id) = change.change_set_id.as_deref().filter(|_| above.len() < MAX_NESTING) else { continue };
+        let id = change.change_set_id.as_str();
+        if id.is_empty() || above.len() >= MAX_NESTING {
+            continue;
+        }
         let mut within = above.clone();
         within.push(change.logical_id.clone());
         let inner = surveyed.session.change_set(id, id).await?;
-        changes.extend(diff::classify(&inner.changes, None, None, &|_| None, &within));
+        changes.extend(diff::classify_with(&inner.changes, None, None, &|_| None, &within, secrets));
         open.extend(inner.changes.into_iter().map(|c| (within.clone(), c)));
     }
-    let _ = planner;
     Ok(())
 }
 
 fn from_templates(planner: &Planner<'_>, surveyed: &Surveyed) -> Vec<Change> {
     let old = surveyed.old.as_ref().filter(|_| surveyed.recipe.recovery != Recovery::DeleteFirst);
-    diff::changes(old, Some(&surveyed.new), &paths(planner, surveyed))
+    diff::changes_with(old, Some(&surveyed.new), &paths(planner, surveyed), planner.target.secrets)
 }
 
 fn paths<'a>(planner: &'a Planner<'_>, surveyed: &'a Surveyed) -> impl Fn(&str) -> Option<String> + 'a {

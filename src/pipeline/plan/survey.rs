@@ -53,7 +53,7 @@ pub(super) async fn survey(planner: &Planner<'_>, index: usize) -> Result<Survey
     let (account, region) = planner.environment(stack);
     let text = read_template(&stack.template_path).await?;
     let new = diff::parse_template(&text)?;
-    diff::check_limits(stack.name.as_str(), &new, text.len())?;
+    diff::check(stack.name.as_str(), &new, text.len())?;
     let role = stack.roles.deploy.as_ref().map(|r| Role {
         arn: planner.fill(stack, &r.arn),
         external_id: r.external_id.as_ref().map(|id| planner.fill(stack, id)),

@@ -1,0 +1,34 @@
+//! Step 1: what somebody asked for, from the command line; nothing in it is trusted yet.
+
+use std::path::PathBuf;
+
+use crate::names::{Branch, Region};
+
+/// Whether changes that are not committed may be planned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dirty {
+    Refuse,
+    Allow,
+}
+
+/// Where the app's code is taken from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// The work tree that this folder lies in.
+    Here { folder: PathBuf, dirty: Dirty },
+    /// A repository by URL or path; without a branch its default branch, without a revision the branch's tip.
+    Repository { address: String, branch: Option<Branch>, revision: Option<String> },
+}
+
+/// What somebody asked for.
+#[derive(Clone, Debug)]
+pub struct Event {
+    pub place: Place,
+    pub app: Option<String>,
+    pub stage: Option<String>,
+    /// A configuration file to use in place of the repository's.
+    pub config: Option<PathBuf>,
+    /// Overrides for local use.
+    pub region: Option<Region>,
+    pub profile: Option<String>,
+}
