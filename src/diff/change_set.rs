@@ -1,0 +1,334 @@
+//! Resource changes told from a CloudFormation change set: its word wins on the action, the templates fill its gaps.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::changes::{blank, direct, weigh};
+use super::data::holds_data;
+use super::intrinsics::is_dynamic;
+use super::properties::below;
+use super::redact::{Secrets, redact_changes};
+use super::replace::recreate;
+use super::template::{construct_path, fate_of_removal, fate_of_replacement, resource};
+use crate::plan::{Action, Certainty, Change, Fate, PropertyChange, Recreate};
+
+/// One resource of a described change set, with CloudFormation's own words; empty where it said nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SetChange {
+    /// `Add`, `Modify`, `Remove`, `Import`, `Dynamic`, `SyncWithActual`.
+    pub action: String,
+    pub logical_id: String,
+    pub physical_id: String,
+    pub resource_type: String,
+    /// `True`, `False`, `Conditional`.
+    pub replacement: String,
+    /// `Delete`, `Retain`, `Snapshot`, `ReplaceAndDelete`, `ReplaceAndRetain`, `ReplaceAndSnapshot`.
+    pub policy_action: String,
+    /// `Properties`, `Metadata`, `Tags` …
+    pub scope: Vec<String>,
+    pub details: Vec<SetDetail>,
+    /// JSON of the whole resource without its type.
+    pub before_context: String,
+    pub after_context: String,
+    /// Of a nested stack: its own change set.
+    pub change_set_id: String,
+    /// Logical id in the module's hierarchy, where the resource is from a module.
+    pub module: String,
+}
+
+/// Why a resource changes, and which part of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SetDetail {
+    /// `Static` or `Dynamic`.
+    pub evaluation: String,
+    /// `ResourceReference`, `ParameterReference`, `ResourceAttribute`, `DirectModification`, `Automatic`, `NoModification`.
+    pub source: String,
+    /// `Table.Arn`, a parameter's name.
+    pub causing_entity: String,
+    /// `Properties`, `Tags`, `Metadata` …
+    pub attribute: String,
+    /// Name of the top-level property.
+    pub name: String,
+    /// `/Properties/Environment/Variables/X`.
+    pub path: String,
+    /// `Never`, `Conditionally`, `Always`.
+    pub recreation: String,
+    pub before: Option<String>,
+    pub after: Option<String>,
+}
+
+/// The changes of one change set, secrets redacted. `nested` names the nested stacks above it, outermost first.
+pub fn classify(
+    set: &[SetChange],
+    old: Option<&Value>,
+    new: Option<&Value>,
+    paths: &dyn Fn(&str) -> Option<String>,
+    nested: &[String],
+) -> Vec<Change> {
+    classify_with(set, old, new, paths, nested, Secrets::Redact)
+}
+
+/// [`classify`], with a word on secrets.
+pub fn classify_with(
+    set: &[SetChange],
+    old: Option<&Value>,
+    new: Option<&Value>,
+    paths: &dyn Fn(&str) -> Option<String>,
+    nested: &[String],
+    secrets: Secrets,
+) -> Vec<Change> {
+    let mut from_templates = direct(old, new, paths);
+    let replaced: BTreeSet<&str> =
+        set.iter().filter(|c| c.replacement == "True").map(|c| c.logical_id.as_str()).collect();
+    let mut found = Vec::new();
+    for entry in set {
+        let place = from_templates.iter().position(|c| c.logical_id == entry.logical_id);
+        let twin = place.map(|place| from_templates.remove(place));
+        let judged = Judged { entry, twin, old: resource(old, &entry.logical_id), new: resource(new, &entry.logical_id) };
+        found.extend(judged.change(&replaced, paths));
+    }
+    found.extend(missed(from_templates, new));
+    for change in &mut found {
+        if !nested.is_empty() {
+            change.nested = nested.to_vec();
+            if change.path == change.logical_id {
+                change.path = format!("{}/{}", nested.join("/"), change.logical_id);
+            }
+        }
+    }
+    redact_changes(&mut found, secrets);
+    found
+}
+
+/// Template differences that the change set does not know: CloudFormation is known to miss some.
+fn missed(from_templates: Vec<Change>, new: Option<&Value>) -> impl Iterator<Item = Change> {
+    // a transform makes other resources of them, and those are in the change set
+    let transformed = new.is_some_and(|t| t.get("Transform").is_some());
+    from_templates.into_iter().filter(move |_| !transformed).filter_map(|mut change| {
+        match change.action {
+            // a condition that is false keeps it out of the stack
+            Action::Add | Action::Remove => (change.certainty == Certainty::Certain).then_some(change),
+            _ => {
+                change.properties.retain(is_static);
+                if change.properties.is_empty() {
+                    return None;
+                }
+                change.certainty = Certainty::Possible;
+                Some(change)
+            }
+        }
+    })
+}
+
+/// Both values stand in the template as they are, so that the difference is real whatever CloudFormation says.
+fn is_static(property: &PropertyChange) -> bool {
+    let resolved = |value: &Option<Value>| !value.as_ref().is_some_and(is_dynamic);
+    property.path.starts_with("Properties") && resolved(&property.before) && resolved(&property.after)
+}
+
+/// One entry of the change set beside what the templates say about the same resource.
+struct Judged<'a> {
+    entry: &'a SetChange,
+    twin: Option<Change>,
+    old: Option<&'a Value>,
+    new: Option<&'a Value>,
+}
+
+impl Judged<'_> {
+    fn change(self, replaced: &BTreeSet<&str>, paths: &dyn Fn(&str) -> Option<String>) -> Option<Change> {
+        let entry = self.entry;
+        let text_changed = self.twin.is_some();
+        if entry.resource_type == "AWS::CDK::Metadata" || entry.action == "Modify" && self.is_noise(replaced, text_changed) {
+            return None;
+        }
+        let either = self.new.or(self.old).unwrap_or(&Value::Null);
+        let mut change = blank(&entry.logical_id, either, Action::Modify, paths);
+        if !entry.resource_type.is_empty() {
+            change.resource_type = entry.resource_type.clone();
+            change.holds_data = holds_data(&entry.resource_type);
+        }
+        if change.path == entry.logical_id {
+            let named = construct_path(self.old).filter(|_| self.new.is_none());
+            change.path = named.or_else(|| module_path(entry)).unwrap_or(change.path);
+        }
+        change.physical_id = Some(entry.physical_id.clone()).filter(|id| !id.is_empty());
+        self.decide(&mut change);
+        if matches!(change.action, Action::Modify | Action::Replace) {
+            change.properties = self.properties();
+            if entry.replacement.is_empty() && entry.policy_action.is_empty() && change.action == Action::Modify {
+                // nothing was said about replacement: what the properties say is all there is
+                let certainty = change.certainty;
+                weigh(&mut change, self.new.unwrap_or(&Value::Null));
+                change.certainty = if change.action == Action::Replace { change.certainty } else { certainty };
+            }
+        }
+        Some(change)
+    }
+
+    /// Action, certainty and fate, as CloudFormation says them.
+    fn decide(&self, change: &mut Change) {
+        let entry = self.entry;
+        let dynamic = !entry.details.is_empty() && entry.details.iter().all(|d| d.evaluation == "Dynamic");
+        (change.action, change.certainty) = match (entry.action.as_str(), entry.replacement.as_str()) {
+            ("Add", _) => (Action::Add, Certainty::Certain),
+            ("Remove", _) => (Action::Remove, Certainty::Certain),
+            ("Import", _) => (Action::Import, Certainty::Certain),
+            ("Modify", "True") => (Action::Replace, Certainty::Certain),
+            ("Modify", "Conditional") => (Action::Replace, Certainty::Possible),
+            ("Modify", "False") => (Action::Modify, if dynamic { Certainty::Possible } else { Certainty::Certain }),
+            ("Modify", _) if entry.policy_action.starts_with("ReplaceAnd") => (Action::Replace, Certainty::Possible),
+            ("Modify", _) if !dynamic => (Action::Modify, Certainty::Certain),
+            // Dynamic: CloudFormation cannot tell yet; SyncWithActual: no call to the resource
+            _ => (Action::Modify, Certainty::Possible),
+        };
+        change.fate = match (change.action, entry.policy_action.as_str()) {
+            (Action::Replace | Action::Remove, "Delete" | "ReplaceAndDelete") => Some(Fate::Delete),
+            (Action::Replace | Action::Remove, "Retain" | "ReplaceAndRetain") => Some(Fate::Retain),
+            (Action::Replace | Action::Remove, "Snapshot" | "ReplaceAndSnapshot") => Some(Fate::Snapshot),
+            (Action::Remove, _) => Some(self.old.map_or(Fate::Delete, fate_of_removal)),
+            (Action::Replace, _) => Some(self.new.map_or(Fate::Delete, fate_of_replacement)),
+            _ => None,
+        };
+    }
+
+    /// Changes that follow from others and change nothing themselves; CloudFormation lists every dependent of a resource
+    /// whose policy changed, and every nested stack.
+    fn is_noise(&self, replaced: &BTreeSet<&str>, text_changed: bool) -> bool {
+        let entry = self.entry;
+        if matches!(entry.replacement.as_str(), "True" | "Conditional") {
+            return false;
+        }
+        if !entry.scope.is_empty() && entry.scope.iter().all(|scope| scope == "Metadata") {
+            return true;
+        }
+        let follows = |detail: &SetDetail| {
+            let cause = detail.causing_entity.split('.').next().unwrap_or_default();
+            detail.evaluation == "Dynamic"
+                && matches!(detail.source.as_str(), "ResourceAttribute" | "ResourceReference" | "Automatic")
+                && matches!(detail.recreation.as_str(), "Never" | "")
+                && !replaced.contains(cause)
+        };
+        !text_changed && !entry.details.is_empty() && entry.details.iter().all(follows)
+    }
+
+    /// The changed properties: one for each target, with values from the change set, its contexts, or the templates.
+    fn properties(&self) -> Vec<PropertyChange> {
+        let mut found: Vec<PropertyChange> = Vec::new();
+        for detail in &self.entry.details {
+            let Some(path) = target(detail) else { continue };
+            let always_now = detail.recreation == "Always" && detail.evaluation != "Dynamic";
+            let risk = match detail.recreation.as_str() {
+                "Always" if always_now => Recreate::Always,
+                "Always" | "Conditionally" => Recreate::Conditionally,
+                _ => Recreate::Never,
+            };
+            for mut property in self.values(&path, detail) {
+                property.recreate = if detail.recreation.is_empty() { property.recreate } else { risk };
+                match found.iter_mut().find(|known| known.path == property.path) {
+                    Some(known) => {
+                        known.recreate = known.recreate.max(property.recreate);
+                        if detail.before.is_some() || detail.after.is_some() {
+                            (known.before, known.after) = (property.before, property.after);
+                        }
+                    }
+                    None => found.push(property),
+                }
+            }
+        }
+        drop_wider(&mut found);
+        let known: BTreeSet<String> = found.iter().map(|p| top(&p.path).to_owned()).collect();
+        let rest = self.twin.iter().flat_map(|twin| &twin.properties).filter(|p| !known.contains(top(&p.path)));
+        let silent = self.entry.details.is_empty();
+        found.extend(rest.filter(|p| silent || is_static(p)).cloned());
+        found
+    }
+
+    fn values(&self, path: &str, detail: &SetDetail) -> Vec<PropertyChange> {
+        let kind = self.entry.resource_type.as_str();
+        let risk = recreate(kind, path);
+        if detail.before.is_some() || detail.after.is_some() {
+            let value = |text: &Option<String>| text.as_deref().map(parsed);
+            let (before, after) = (value(&detail.before), value(&detail.after));
+            let finer = below(kind, path, before.as_ref(), after.as_ref());
+            if !finer.is_empty() {
+                return finer;
+            }
+            return vec![PropertyChange { path: path.to_owned(), before, after, recreate: risk }];
+        }
+        let context = |text: &str| serde_json::from_str::<Value>(text).ok();
+        let contexts = (context(&self.entry.before_context), context(&self.entry.after_context));
+        if let (Some(before), Some(after)) = &contexts {
+            let finer = below(kind, path, at(before, path), at(after, path));
+            if !finer.is_empty() {
+                return finer;
+            }
+        }
+        let prefix = format!("{path}.");
+        let same_place = |p: &&PropertyChange| p.path == path || p.path.starts_with(&prefix);
+        let finer: Vec<_> = self.twin.iter().flat_map(|t| &t.properties).filter(same_place).cloned().collect();
+        if !finer.is_empty() {
+            return finer;
+        }
+        let value = |resource: Option<&Value>| resource.and_then(|r| at(r, path)).cloned();
+        vec![PropertyChange { path: path.to_owned(), before: value(self.old), after: value(self.new), recreate: risk }]
+    }
+}
+
+/// CloudFormation names `Environment` and `Environment.Variables.X` for one change; the finer one says it all.
+fn drop_wider(found: &mut Vec<PropertyChange>) {
+    let all: Vec<(String, Recreate)> = found.iter().map(|p| (p.path.clone(), p.recreate)).collect();
+    found.retain(|p| {
+        let prefix = format!("{}.", p.path);
+        !all.iter().any(|(other, risk)| other.starts_with(&prefix) && *risk >= p.recreate)
+    });
+}
+
+fn module_path(entry: &SetChange) -> Option<String> {
+    (!entry.module.is_empty()).then(|| entry.module.clone())
+}
+
+/// `Properties.Environment` of `Properties.Environment.Variables.X`.
+fn top(path: &str) -> &str {
+    match path.match_indices('.').nth(1) {
+        Some((second, _)) => path.get(..second).unwrap_or(path),
+        None => path,
+    }
+}
+
+/// The dotted path of what a detail is about.
+fn target(detail: &SetDetail) -> Option<String> {
+    if detail.attribute == "Metadata" {
+        return None;
+    }
+    let path: Vec<&str> = detail.path.split('/').filter(|part| !part.is_empty()).collect();
+    if !path.is_empty() {
+        return Some(path.join(".").replace("~1", "/").replace("~0", "~"));
+    }
+    match (detail.attribute.as_str(), detail.name.as_str()) {
+        ("", "") => None,
+        ("Properties" | "", name) if !name.is_empty() => Some(format!("Properties.{name}")),
+        (attribute, _) => Some(attribute.to_owned()),
+    }
+}
+
+/// The value at a dotted path of a resource.
+fn at<'a>(resource: &'a Value, path: &str) -> Option<&'a Value> {
+    let mut place = resource;
+    for part in path.split('.') {
+        place = match place {
+            Value::Object(map) => map.get(part)?,
+            Value::Array(items) => items.get(part.parse::<usize>().ok()?)?,
+            _ => return None,
+        };
+    }
+    Some(place)
+}
+
+/// A value of the change set: JSON for lists and objects, else text.
+fn parsed(text: &str) -> Value {
+    match serde_json::from_str(text) {
+        Ok(value @ (Value::Object(_) | Value::Array(_))) => value,
+        _ => text.into(),
+    }
+}
