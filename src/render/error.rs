@@ -77,8 +77,17 @@ mod tests {
         let e = Error::usage("config.unknown_key", "reading offshoot.yml", "unknown key \"brnach\" in a stage rule")
             .at("offshoot.yml", 7, 5)
             .next("write \"branch\"");
-        insta::assert_snapshot!(error(&e, NARROW), @"");
-        insta::assert_snapshot!(error(&e, FULL), @"");
+        insta::assert_snapshot!(error(&e, NARROW), @r#"
+        error: reading offshoot.yml: unknown key "brnach" in a stage rule
+          at offshoot.yml:7:5
+        next: write "branch"
+        "#);
+        insta::assert_snapshot!(error(&e, FULL), @r#"
+        error: reading offshoot.yml: unknown key "brnach" in a stage rule
+          at offshoot.yml:7:5
+        next: write "branch"
+          code: config.unknown_key
+        "#);
     }
 
     #[test]
@@ -88,7 +97,12 @@ mod tests {
         let e = Error::transient("aws.identity", "asking AWS who we are", "connection refused")
             .because(middle)
             .next("check the network, then run it again");
-        insta::assert_snapshot!(error(&e, NARROW), @"");
+        insta::assert_snapshot!(error(&e, NARROW), @r#"
+        error: asking AWS who we are: connection refused
+          because: calling sts:GetCallerIdentity: connection refused
+          because: connecting to sts.eu-west-1.amazonaws.com: connection refused
+        next: check the network, then run it again
+        "#);
     }
 
     #[test]
@@ -98,11 +112,19 @@ mod tests {
             "transpiling bin/app.ts",
             "1 error:\n  bin/app.ts:3:7: Expected \";\" but found \"x\"\n\t3 │ const x x = 1;\n\u{1b}[31mred",
         );
-        insta::assert_snapshot!(error(&e, NARROW), @"");
+        insta::assert_snapshot!(error(&e, NARROW), @r#"
+        error: transpiling bin/app.ts: 1 error:
+                 bin/app.ts:3:7: Expected ";" but found "x"
+                   3 │ const x x = 1;
+               \u{1b}[31mred
+        "#);
     }
 
     #[test]
     fn our_own_mistake_asks_for_a_report() {
-        insta::assert_snapshot!(error(&Error::bug("plan.order", "ordering the stacks", "a stack stands before itself"), NARROW), @"");
+        insta::assert_snapshot!(error(&Error::bug("plan.order", "ordering the stacks", "a stack stands before itself"), NARROW), @r#"
+        error: ordering the stacks: a stack stands before itself
+        next: this is a mistake in Offshoot; please report it with the code plan.order
+        "#);
     }
 }

@@ -136,19 +136,39 @@ mod tests {
 
     #[test]
     fn stages_as_a_table() {
-        insta::assert_snapshot!(stages(&samples::stage_rows(), samples::WIDE), @"");
-        insta::assert_snapshot!(stages(&[], samples::WIDE), @"");
+        insta::assert_snapshot!(stages(&samples::stage_rows(), samples::WIDE), @r#"
+        app    stage    follows          revision  stacks  deployed
+        notes  prod     branch main      9f8e7d6c  3       2026-11-20 14:03
+        notes  staging  branch develop   -         0       not deployed
+        notes  pr-42    pull request 42  01234567  3       2 hours ago
+        "#);
+        insta::assert_snapshot!(stages(&[], samples::WIDE), @"No stages: offshoot.yml has no rule that a branch matches, and nothing is deployed.");
     }
 
     #[test]
     fn outputs_as_a_table() {
         let outputs = samples::applied().stacks.into_iter().map(|s| (s.name, s.outputs)).collect::<Vec<_>>();
-        insta::assert_snapshot!(super::outputs(&outputs, samples::WIDE), @"");
+        insta::assert_snapshot!(super::outputs(&outputs, samples::WIDE), @r#"
+        stack            output     value
+        prod-notes-data  TableName  prod-notes-data-Table-1ABC
+        prod-notes-api   Url        https://abc.execute-api.eu-west-1.amazonaws.com/
+        "#);
     }
 
     #[test]
     fn what_check_found() {
-        insta::assert_snapshot!(check(&samples::checked(), samples::WIDE), @"");
-        insta::assert_snapshot!(check(&Checked::default(), samples::WIDE), @"");
+        insta::assert_snapshot!(check(&samples::checked(), samples::WIDE), @r#"
+        offshoot.yml is valid: 1 app and 2 stage rules.
+
+        app    kind              path
+        notes  CDK (TypeScript)  .
+
+        stage     follows           account and region       apply
+        prod      branch main       111111111111, us-east-1  approved
+        {branch}  branch feature/*  from the environment     auto
+
+        warning: stage {branch} has no limit: every branch that matches gets its own stacks
+        "#);
+        insta::assert_snapshot!(check(&Checked::default(), samples::WIDE), @"There is no offshoot.yml; found by looking: 0 apps and 0 stage rules.");
     }
 }

@@ -163,21 +163,75 @@ mod tests {
 
     #[test]
     fn a_deployment() {
-        insta::assert_snapshot!(applied(&samples::applied(), NARROW), @"");
+        insta::assert_snapshot!(applied(&samples::applied(), NARROW), @r#"
+        notes → prod at 9f8e7d6c
+
+          created    prod-notes-data       31 s
+          updated    prod-notes-api        26 s
+          unchanged  prod-notes-web
+
+        Outputs
+          prod-notes-data.TableName  prod-notes-data-Table-1ABC
+          prod-notes-api.Url         https://abc.execute-api.eu-west-1.amazonaws.com/
+
+        2 stacks deployed in 57 s, 1 unchanged, plan 1a2b3c4d5e6f.
+        "#);
     }
 
     #[test]
     fn a_failure_and_what_was_skipped() {
-        insta::assert_snapshot!(applied(&samples::failed(), NARROW), @"");
+        insta::assert_snapshot!(applied(&samples::failed(), NARROW), @r#"
+        notes → prod at 9f8e7d6c
+
+          created    prod-notes-data       31 s
+          failed     prod-notes-api        44 s  UPDATE_ROLLBACK_COMPLETE
+          skipped    prod-notes-web              because prod-notes-api failed
+
+        prod-notes-api failed at Api/Create/Resource (AWS::Lambda::Function)
+          reason: Resource handler returned message: "The role defined for the function
+                  cannot be assumed by Lambda. (Service: Lambda, Status Code: 400)"
+                  (HandlerErrorCode: InvalidRequest)
+          state:  rolled back: the stack runs what it ran before
+          next:   let lambda.amazonaws.com assume the role of Api/Create, then: offshoot
+                  deploy
+
+        Outputs
+          prod-notes-data.TableName  prod-notes-data-Table-1ABC
+
+        1 of 3 stacks deployed in 57 s, 1 failed, 1 skipped, plan 1a2b3c4d5e6f.
+        "#);
     }
 
     #[test]
     fn a_rollback_that_failed() {
-        insta::assert_snapshot!(applied(&samples::rollback_failed(), NARROW), @"");
+        insta::assert_snapshot!(applied(&samples::rollback_failed(), NARROW), @r#"
+        notes → prod at 9f8e7d6c
+
+          failed     prod-notes-api   5 m 12 s  UPDATE_ROLLBACK_FAILED
+          running    prod-notes-web   5 m 00 s  UPDATE_IN_PROGRESS; AWS goes on with it
+
+        prod-notes-api failed at Queue (AWS::SQS::Queue)
+          reason: Access denied
+                  for sqs:SetQueueAttributes
+          state:  half rolled back: CloudFormation could not restore Queue and takes no
+                  update until it can
+          next:   give the execution role sqs:SetQueueAttributes, then: offshoot deploy
+                  --resume
+
+        note: stopped waiting after a second Ctrl-C
+
+        0 of 2 stacks deployed in 57 s, 1 failed, 1 still running, plan 1a2b3c4d5e6f.
+        "#);
     }
 
     #[test]
     fn a_removal() {
-        insta::assert_snapshot!(applied(&samples::removed(), NARROW), @"");
+        insta::assert_snapshot!(applied(&samples::removed(), NARROW), @r#"
+        notes → prod at 9f8e7d6c
+
+          deleted    prod-notes-api       41 s
+
+        1 stack removed in 57 s, plan 1a2b3c4d5e6f.
+        "#);
     }
 }

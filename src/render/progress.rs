@@ -162,7 +162,14 @@ mod tests {
 
     #[test]
     fn the_live_block() {
-        insta::assert_snapshot!(live(&samples::progress(), samples::WIDE), @"");
+        insta::assert_snapshot!(live(&samples::progress(), samples::WIDE), @r#"
+        ✔ prod-notes-data    12/12       31 s  done
+        ▶ prod-notes-api      3/12       14 s  Api/Create/Resource
+        ◀ prod-notes-jobs    13/13   1 m 15 s  rolling back
+        ✘ prod-notes-mail     2/12       20 s  failed: ROLLBACK_COMPLETE
+        · prod-notes-web   waiting
+        ○ prod-notes-docs  skipped
+        "#);
     }
 
     #[test]
@@ -170,7 +177,21 @@ mod tests {
         let many = samples::progress_of_many(300);
         let text = live(&many, Style { width: 60, ..samples::WIDE });
         assert!(text.lines().all(|line| width(line) <= 60), "{text}");
-        insta::assert_snapshot!(text, @"");
+        insta::assert_snapshot!(text, @r#"
+        ✘ prod-a-rather-…or-a-tenant-060     4/12      9.0 s  faile…
+        ▶ prod-a-rather-…or-a-tenant-040     4/12      9.0 s
+        ▶ prod-a-rather-…or-a-tenant-041     4/12      9.0 s
+        ▶ prod-a-rather-…or-a-tenant-042     4/12      9.0 s
+        ▶ prod-a-rather-…or-a-tenant-043     4/12      9.0 s
+        ▶ prod-a-rather-…or-a-tenant-044     4/12      9.0 s
+        ▶ prod-a-rather-…or-a-tenant-045     4/12      9.0 s
+        ▶ prod-a-rather-…or-a-tenant-046     4/12      9.0 s
+        ▶ prod-a-rather-…or-a-tenant-047     4/12      9.0 s
+        ▶ prod-a-rather-…or-a-tenant-048     4/12      9.0 s
+        ▶ prod-a-rather-…or-a-tenant-049     4/12      9.0 s
+        ▶ prod-a-rather-…or-a-tenant-050     4/12      9.0 s
+          … and 288 more stacks: 9 running, 239 waiting, 40 done
+        "#);
     }
 
     #[test]
@@ -179,6 +200,10 @@ mod tests {
         for e in samples::events() {
             text.push_str(&event(&e, samples::WIDE));
         }
-        insta::assert_snapshot!(text, @"");
+        insta::assert_snapshot!(text, @r#"
+           1.2 s  prod-notes-api  UPDATE_IN_PROGRESS
+            14 s  prod-notes-api  UPDATE_FAILED  Api/Create/Resource (AWS::Lambda::Function): The role cannot be assumed\nby Lambda
+        1 m 15 s  prod-notes-api  UPDATE_ROLLBACK_COMPLETE
+        "#);
     }
 }

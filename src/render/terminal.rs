@@ -189,18 +189,349 @@ mod tests {
         };
     }
 
-    snapshot!(no_change, samples::nothing(), NARROW, @"");
-    snapshot!(no_stacks, samples::plan(Vec::new()), NARROW, @"");
-    snapshot!(new_stacks_of_which_one_waits, samples::create(), NARROW, @"");
-    snapshot!(an_update, samples::update(), NARROW, @"");
-    snapshot!(an_update_in_full, samples::update(), FULL, @"");
-    snapshot!(a_table_is_replaced, samples::replace_table(), NARROW, @"");
-    snapshot!(buckets_are_removed, samples::remove_buckets(), NARROW, @"");
-    snapshot!(access_grows, samples::broadening(), NARROW, @"");
-    snapshot!(nested_stacks, samples::nested(), NARROW, @"");
-    snapshot!(hostile_names, samples::hostile(), NARROW, @"");
-    snapshot!(a_stack_is_deleted, samples::delete(), NARROW, @"");
-    snapshot!(a_dirty_tree_and_secrets, samples::dirty(), NARROW, @"");
+    snapshot!(no_change, samples::nothing(), NARROW, @r#"
+    notes → prod
+    revision 9f8e7d6c of acme/notes, account 111111111111, eu-west-1
+
+    Nothing to do: all 3 stacks are deployed as they are in this revision.
+    "#);
+    snapshot!(no_stacks, samples::plan(Vec::new()), NARROW, @r#"
+    notes → prod
+    revision 9f8e7d6c of acme/notes, account 111111111111, eu-west-1
+
+    Nothing to do: the app has no stacks.
+    "#);
+    snapshot!(new_stacks_of_which_one_waits, samples::create(), NARROW, @r#"
+    notes → prod
+    revision 9f8e7d6c of acme/notes, account 111111111111, eu-west-1
+
+    2 stacks change (2 to create).
+
+    More access than before
+      prod-notes-api: 1 IAM permission
+
+    + prod-notes-data: create (+2)
+      the stack does not exist yet
+      + Data/Jobs/Resource   SQS::Queue
+      + Data/Table/Resource  DynamoDB::Table
+
+    + prod-notes-api: create (+40)
+      the stack does not exist yet
+      waits for what prod-notes-data will export; until then these changes are read
+      from the templates
+      + Api/Handler01/Resource              Lambda::Function
+      + Api/Handler01/ServiceRole/Resource  IAM::Role
+      + Api/Handler02/Resource              Lambda::Function
+      + Api/Handler02/ServiceRole/Resource  IAM::Role
+      + Api/Handler03/Resource              Lambda::Function
+      + Api/Handler03/ServiceRole/Resource  IAM::Role
+      + Api/Handler04/Resource              Lambda::Function
+      + Api/Handler04/ServiceRole/Resource  IAM::Role
+      + Api/Handler05/Resource              Lambda::Function
+      + Api/Handler05/ServiceRole/Resource  IAM::Role
+      + Api/Handler06/Resource              Lambda::Function
+      + Api/Handler06/ServiceRole/Resource  IAM::Role
+      + Api/Handler07/Resource              Lambda::Function
+      + Api/Handler07/ServiceRole/Resource  IAM::Role
+      + Api/Handler08/Resource              Lambda::Function
+      … and 25 more: 13 AWS::IAM::Role and 12 AWS::Lambda::Function
+      IAM
+        + Allow dynamodb:GetItem,dynamodb:PutItem on ${Data.TableArn} for
+          ${Api/Handler01/ServiceRole} (grants more)
+      Outputs
+        ~ Url  known after the deployment
+
+    Plan 1a2b3c4d5e6f is not deployed yet. To deploy exactly this:
+      offshoot deploy --plan 1a2b3c4d5e6f
+    "#);
+    snapshot!(an_update, samples::update(), NARROW, @r#"
+    notes → prod
+    revision 9f8e7d6c of acme/notes, account 111111111111, eu-west-1
+
+    1 stack changes (1 to update), 2 unchanged.
+
+    ~ prod-notes-api: update (+1 ~2)
+      the template and 1 asset differ from what is deployed
+      ~ Api/Create/Resource           Lambda::Function
+          MemorySize                  128 → 256
+          Timeout                     (none) → 30
+          Environment.…riables.LEVEL  "(redacted)" → "(redacted)"
+      ~ Api/Flow/Resource             StepFunctions::StateMachine
+          DefinitionString
+              … 5 lines as before
+            -       "Seconds": 5,
+            +       "Seconds": 60,
+              … 7 lines as before
+      + Api/Create/LogGroup/Resource  Logs::LogGroup
+      Functions
+        Api/Create: index.handler, nodejs22.x, 12.3 kB → 12.8 kB (+500 B) from 2
+        files
+          environment: LEVEL
+      Outputs
+        ~ Url  "https://old.execute-api.eu-west-1.amazonaws.com/" → "https://new.ex…
+
+    = unchanged: prod-notes-data and prod-notes-web
+
+    Plan 1a2b3c4d5e6f is not deployed yet. To deploy exactly this:
+      offshoot deploy --plan 1a2b3c4d5e6f
+    "#);
+    snapshot!(an_update_in_full, samples::update(), FULL, @r#"
+    notes → prod
+    revision 9f8e7d6c of acme/notes, account 111111111111, eu-west-1
+
+    1 stack changes (1 to update), 2 unchanged.
+
+    ~ prod-notes-api: update (+1 ~2)
+      the template and 1 asset differ from what is deployed
+      ~ Api/Create/Resource           Lambda::Function
+          logical id ApiCreateResource1A2B3C4D, physical id prod-apicreateresource1a2b3c4d
+          Code.S3Key                   "aaaa1111.zip" → "bbbb2222.zip"
+          MemorySize                   128 → 256
+          Timeout                      (none) → 30
+          Environment.Variables.LEVEL  "(redacted)" → "(redacted)"
+      ~ Api/Flow/Resource             StepFunctions::StateMachine
+          logical id ApiFlowResource1A2B3C4D, physical id prod-apiflowresource1a2b3c4d
+          DefinitionString
+              … 5 lines as before
+            -       "Seconds": 5,
+            +       "Seconds": 60,
+              … 7 lines as before
+      + Api/Create/LogGroup/Resource  Logs::LogGroup
+          logical id ApiCreateLogGroupResource1A2B3C4D
+      Functions
+        Api/Create: index.handler, nodejs22.x, 12.3 kB → 12.8 kB (+500 B) from 2 files
+          environment: LEVEL
+          sources: src/create.ts and src/shared/table.ts
+      Outputs
+        ~ Url  "https://old.execute-api.eu-west-1.amazonaws.com/" → "https://new.execute-api.eu-west-1.amazonaws.com/"
+
+    = unchanged: prod-notes-data and prod-notes-web
+
+    time: plan 1.2 s, synth 0.4 s
+    Plan 1a2b3c4d5e6f is not deployed yet. To deploy exactly this:
+      offshoot deploy --plan 1a2b3c4d5e6f
+    "#);
+    snapshot!(a_table_is_replaced, samples::replace_table(), NARROW, @r#"
+    notes → prod
+    revision 9f8e7d6c of acme/notes, account 111111111111, eu-west-1
+
+    1 stack changes (1 to update), 1 unchanged.
+
+    DANGER: this plan deletes data
+      ± Data/Table/Resource (AWS::DynamoDB::Table) in prod-notes-data is replaced:
+        the old one is deleted with its data, because KeySchema changes
+
+    Replaced or removed
+      ± Data/Stream/Resource (AWS::Lambda::EventSourceMapping) in prod-notes-data
+        may be replaced, because EventSourceArn changes
+
+    ~ prod-notes-data: update (±2)
+      the template differs from what is deployed
+      ± Data/Table/Resource   DynamoDB::Table  is replaced, loses data
+          KeySchema (replaces)
+              … 2 lines as before
+            -     "AttributeName": "id",
+            +     "AttributeName": "owner",
+              … 3 lines as before
+          BillingMode  "PROVISIONED" → "PAY_PER_REQUEST"
+      ± Data/Stream/Resource  Lambda::EventSourceMapping  may be replaced
+          EventSourceArn  "${Table.StreamArn}" → "${Table.StreamArn}" (may replace)
+
+    = unchanged: prod-notes-api
+
+    Plan 1a2b3c4d5e6f deletes data or a stack; read it again before you deploy it.
+    To deploy exactly this:
+      offshoot deploy --plan 1a2b3c4d5e6f
+    "#);
+    snapshot!(buckets_are_removed, samples::remove_buckets(), NARROW, @r#"
+    notes → prod
+    revision 9f8e7d6c of acme/notes, account 111111111111, eu-west-1
+
+    1 stack changes (1 to update).
+
+    DANGER: this plan deletes data
+      - Data/Cache/Resource (AWS::S3::Bucket) in prod-notes-data is deleted with its
+        data
+      - Data/Database/Resource (AWS::RDS::DBInstance) in prod-notes-data is deleted:
+        only a snapshot of its data is kept
+
+    Replaced or removed
+      - Data/Uploads/Resource (AWS::S3::Bucket) in prod-notes-data is taken out of
+        the stack: it stays in the account with its data
+      - Data/Cache/Policy/Resource (AWS::S3::BucketPolicy) in prod-notes-data is
+        deleted
+
+    ~ prod-notes-data: update (-4)
+      the template differs from what is deployed
+      - Data/Cache/Resource         S3::Bucket  is deleted with its data
+      - Data/Database/Resource      RDS::DBInstance  is deleted, loses data
+      - Data/Cache/Policy/Resource  S3::BucketPolicy  is deleted
+      - Data/Uploads/Resource       S3::Bucket  is taken out of the stack
+
+    Plan 1a2b3c4d5e6f deletes data or a stack; read it again before you deploy it.
+    To deploy exactly this:
+      offshoot deploy --plan 1a2b3c4d5e6f
+    "#);
+    snapshot!(access_grows, samples::broadening(), NARROW, @r#"
+    notes → prod
+    revision 9f8e7d6c of acme/notes, account 111111111111, eu-west-1
+
+    1 stack changes (1 to update).
+
+    More access than before
+      prod-notes-api: 3 IAM permissions and 1 network rule
+
+    ~ prod-notes-api: update (~1)
+      the template differs from what is deployed
+      ~ Api/Create/ServiceR…faultPolicy/Resource  IAM::Policy
+          PolicyDocument
+              … 3 lines as before
+            -       "Action": "dynamodb:GetItem",
+            -       "Effect": "Allow",
+            -       "Resource": "${Data.TableArn}"
+            +       "Action": "dynamodb:*",
+            +       "Effect": "Allow",
+            +       "Resource": "*"
+              … 3 lines as before
+      IAM
+        + Allow dynamodb:* on * for ${Api/Create/ServiceRole} (grants more)
+        + managed policy arn:aws:iam::aws:policy/AdministratorAccess on
+          ${Api/Create/ServiceRole} (grants more)
+        + Allow lambda:InvokeFunction on ${Api/Create} for
+          Service:apigateway.amazonaws.com if "ArnLike": {"AWS:SourceArn":
+          "arn:aws:execute-api:eu-west-1:111111111111:abc/*"} (grants more)
+        - Allow dynamodb:GetItem on ${Data.TableArn} for ${Api/Create/ServiceRole}
+      Network
+        + TCP 22 in from 0.0.0.0/0 of WebGroup (opens more)
+        - all traffic out to 10.0.0.0/8 of WebGroup
+
+    Plan 1a2b3c4d5e6f is not deployed yet. To deploy exactly this:
+      offshoot deploy --plan 1a2b3c4d5e6f
+    "#);
+    snapshot!(nested_stacks, samples::nested(), NARROW, @r#"
+    notes → prod
+    revision 9f8e7d6c of acme/notes, account 111111111111, eu-west-1
+
+    1 stack changes (1 to update).
+
+    ~ prod-notes-api: update (+1 ~2)
+      a nested stack's template differs from what is deployed
+      ~ Api/Routes.NestedSt….NestedStackResource  CloudFormation::Stack
+          TemplateURL  "https://bucket/old.json" → "https://bucket/new.json"
+      in the nested stack Routes:
+      ~ Api/Routes/Get/Resource                   Lambda::Function
+          MemorySize  128 → 256
+      in the nested stack Routes / Admin:
+      + Api/Routes/Admin/Get/Permission           Lambda::Permission
+
+    Plan 1a2b3c4d5e6f is not deployed yet. To deploy exactly this:
+      offshoot deploy --plan 1a2b3c4d5e6f
+    "#);
+    snapshot!(hostile_names, samples::hostile(), NARROW, @r#"
+    notes → prod
+    revision 9f8e7d6c of acme/notes, account 111111111111, eu-west-1
+
+    1 stack changes (1 to update).
+
+    DANGER: this plan deletes data
+      ± a`|</summary></details><script>alert(1)</script>\n## @octocat
+        #1\u{202e}\u{200b}\u{1b}[31m[x](javascript:1) (AWS::DynamoDB::Table) in
+        a`|</summary></details><script>alert(1)</script>\n## @octocat
+        #1\u{202e}\u{200b}\u{1b}[31m[x](javascript:1) is replaced: the old one is
+        deleted with its data, because
+        a`|</summary></details><script>alert(1)</script>\n## @octocat
+        #1\u{202e}\u{200b}\u{1b}[31m[x](javascript:1) changes
+
+    More access than before
+      a`|</summary></details><script>alert(1)</script>\n## @octocat
+      #1\u{202e}\u{200b}\u{1b}[31m[x](javascript:1): 1 IAM permission
+
+    ~ a`|</summary></details><script>alert(1)</script>\n## @octocat #1\u{202e}\u{20…
+      a`|</summary></details><script>alert(1)</script>\n## @octocat
+      #1\u{202e}\u{200b}\u{1b}[31m[x](javascript:1)
+      in the app: xa`|</summary></details><script>alert(1)</script>\n## @octocat
+      #1\u{202e}\u{200b}\u{1b}[31m[x](javascript:1)
+      account 111111111111, a`|</summary></details><script>alert(1)</script>\n##
+      @octocat #1\u{202e}\u{200b}\u{1b}[31m[x](javascript:1)
+      in the nested stack a`|</summary></details><script>alert(1)</script>\n## @octocat #1\u{202e}\u{200b}\u{1b}[31m[x](javascript:1):
+      ± a`|</summary></deta…31m[x](javascript:1)  DynamoDB::Table  is replaced, los…
+          a`|</summary…javascript:1) (replaces)
+            - a`|</summary></details><script>alert(1)</script>
+            - ## @octocat #1\u{202e}\u{200b}\u{1b}[31m[x](javascript:1)
+            + ```
+            + ````
+            + </details>
+          Text                        "a\nb\n```diff\n</details>" → "a\nc\n@octocat"
+      IAM
+        + Allow a`|</summary></details><script>alert(1)</script>\n## @octocat
+          #1\u{202e}\u{200b}\u{1b}[31m[x](javascript:1) on
+          a`|</summary></details><script>alert(1)</script>\n## @octocat
+          #1\u{202e}\u{200b}\u{1b}[31m[x](javascript:1) for
+          a`|</summary></details><script>alert(1)</script>\n## @octocat
+          #1\u{202e}\u{200b}\u{1b}[31m[x](javascript:1) (grants more)
+      Functions
+        a`|</summary></details><script>alert(1)</script>\n## @octocat
+        #1\u{202e}\u{200b}\u{1b}[31m[x](javascript:1):
+        a`|</summary></details><script>alert(1)</script>\n## @octocat
+        #1\u{202e}\u{200b}\u{1b}[31m[x](javascript:1)
+          environment: a`|</summary></details><script>alert(1)</script>\n## @octocat
+                       #1\u{202e}\u{200b}\u{1b}[31m[x](javascript:1)
+      Outputs
+        ~ a`|</summary></deta…31m[x](javascript:1)  "https://ok.example/a" → "a`|</…
+
+    note: a`|</summary></details><script>alert(1)</script>\n## @octocat
+          #1\u{202e}\u{200b}\u{1b}[31m[x](javascript:1)
+
+    Plan 1a2b3c4d5e6f deletes data or a stack; read it again before you deploy it.
+    To deploy exactly this:
+      offshoot deploy --plan 1a2b3c4d5e6f
+    "#);
+    snapshot!(a_stack_is_deleted, samples::delete(), NARROW, @r#"
+    notes → prod
+    revision 9f8e7d6c of acme/notes, account 111111111111, eu-west-1
+
+    1 stack changes (1 to delete), 1 unchanged.
+
+    DANGER: this plan deletes data
+      - stack prod-notes-legacy is deleted with 2 resources; 1 resource stays in the
+        account without a stack
+      - Legacy/Table/Resource (AWS::DynamoDB::Table) in prod-notes-legacy is deleted
+        with its data
+
+    - prod-notes-legacy: delete (-3)
+      the app no longer has this stack
+      - Legacy/Table/Resource    DynamoDB::Table  is deleted with its data
+      - Legacy/Archive/Resource  S3::Bucket  is taken out of the stack
+      - Legacy/Handler/Resource  Lambda::Function  is deleted
+
+    = unchanged: prod-notes-api
+
+    Plan 1a2b3c4d5e6f deletes data or a stack; read it again before you deploy it.
+    To deploy exactly this:
+      offshoot deploy --plan 1a2b3c4d5e6f --prune
+    "#);
+    snapshot!(a_dirty_tree_and_secrets, samples::dirty(), NARROW, @r#"
+    notes → prod
+    revision 9f8e7d6c and uncommitted changes of acme/notes, account 111111111111,
+    eu-west-1
+
+    1 stack changes (1 to update).
+
+    ~ prod-notes-edge: update (~1 ←1)
+      the parameters differ from what is deployed
+      in the app: Prod/Edge
+      account 111111111111, us-east-1
+      ~ Edge/Token/Resource   SecretsManager::Secret
+          SecretString  "(secret)" → "(another secret)"
+      ← Edge/Assets/Resource  S3::Bucket
+
+    note: the work tree has changes that are not committed: 3 files
+    note: Api/Python was bundled by the app itself, because its command hooks cannot
+          be taken out of the synth
+
+    Plan 1a2b3c4d5e6f is not deployed yet. To deploy exactly this:
+      offshoot deploy --plan 1a2b3c4d5e6f
+    "#);
 
     #[test]
     fn three_hundred_stacks_stay_readable() {
@@ -212,7 +543,80 @@ mod tests {
             .chain(["[…]"])
             .chain(text.lines().rev().take(9).collect::<Vec<_>>().into_iter().rev())
             .collect();
-        insta::assert_snapshot!(some.join("\n"), @"");
+        insta::assert_snapshot!(some.join("\n"), @r#"
+        notes → prod
+        revision 9f8e7d6c of acme/notes, account 111111111111, eu-west-1
+
+        273 stacks change (273 to update), 27 unchanged.
+
+        DANGER: this plan deletes data
+          ± Data/Table/Resource (AWS::DynamoDB::Table) in prod-tenant-017 is replaced:
+            the old one is deleted with its data, because KeySchema changes
+
+        Replaced or removed
+          ± Data/Stream/Resource (AWS::Lambda::EventSourceMapping) in prod-tenant-017
+            may be replaced, because EventSourceArn changes
+
+        More access than before
+          prod-tenant-042: 3 IAM permissions and 1 network rule
+
+        ~ prod-tenant-017: update (±2)
+          the template differs from what is deployed
+          in the app: prod-notes-data
+          ± Data/Table/Resource   DynamoDB::Table  is replaced, loses data
+              KeySchema (replaces)
+                  … 2 lines as before
+                -     "AttributeName": "id",
+                +     "AttributeName": "owner",
+                  … 3 lines as before
+              BillingMode  "PROVISIONED" → "PAY_PER_REQUEST"
+          ± Data/Stream/Resource  Lambda::EventSourceMapping  may be replaced
+              EventSourceArn  "${Table.StreamArn}" → "${Table.StreamArn}" (may replace)
+
+        ~ prod-tenant-042: update (~1)
+          the template differs from what is deployed
+          in the app: prod-notes-api
+          ~ Api/Create/ServiceR…faultPolicy/Resource  IAM::Policy
+              PolicyDocument
+                  … 3 lines as before
+                -       "Action": "dynamodb:GetItem",
+                -       "Effect": "Allow",
+                -       "Resource": "${Data.TableArn}"
+                +       "Action": "dynamodb:*",
+                +       "Effect": "Allow",
+                +       "Resource": "*"
+                  … 3 lines as before
+          IAM
+            + Allow dynamodb:* on * for ${Api/Create/ServiceRole} (grants more)
+            + managed policy arn:aws:iam::aws:policy/AdministratorAccess on
+              ${Api/Create/ServiceRole} (grants more)
+            + Allow lambda:InvokeFunction on ${Api/Create} for
+              Service:apigateway.amazonaws.com if "ArnLike": {"AWS:SourceArn":
+              "arn:aws:execute-api:eu-west-1:111111111111:abc/*"} (grants more)
+            - Allow dynamodb:GetItem on ${Data.TableArn} for ${Api/Create/ServiceRole}
+          Network
+            + TCP 22 in from 0.0.0.0/0 of WebGroup (opens more)
+            - all traffic out to 10.0.0.0/8 of WebGroup
+
+        ~ prod-tenant-000  update  ~1  1 asset differs from what is deployed
+        ~ prod-tenant-001  update  ~1  1 asset differs from what is deployed
+        ~ prod-tenant-002  update  ~1  1 asset differs from what is deployed
+        ~ prod-tenant-003  update  ~1  1 asset differs from what is deployed
+        ~ prod-tenant-004  update  ~1  1 asset differs from what is deployed
+        ~ prod-tenant-006  update  ~1  1 asset differs from what is deployed
+        ~ prod-tenant-007  update  ~1  1 asset differs from what is deployed
+        ~ prod-tenant-008  update  ~1  1 asset differs from what is deployed
+        […]
+        ~ prod-tenant-298  update  ~1  1 asset differs from what is deployed
+        ~ prod-tenant-299  update  ~1  1 asset differs from what is deployed
+
+        = unchanged: prod-tenant-005, prod-tenant-016, prod-tenant-027, prod-tenant-038,
+          prod-tenant-049, prod-tenant-060 and 21 more
+
+        Plan 1a2b3c4d5e6f deletes data or a stack; read it again before you deploy it.
+        To deploy exactly this:
+          offshoot deploy --plan 1a2b3c4d5e6f
+        "#);
     }
 
     #[test]

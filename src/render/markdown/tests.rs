@@ -17,21 +17,549 @@ macro_rules! snapshot {
     };
 }
 
-snapshot!(no_change, plan(&samples::nothing(), COMMENT_CHARS), @"");
-snapshot!(new_stacks, plan(&samples::create(), COMMENT_CHARS), @"");
-snapshot!(an_update, plan_with(&samples::update(), COMMENT_CHARS, "/offshoot deploy prod"), @"");
-snapshot!(a_table_is_replaced, plan(&samples::replace_table(), COMMENT_CHARS), @"");
-snapshot!(buckets_are_removed, plan(&samples::remove_buckets(), COMMENT_CHARS), @"");
-snapshot!(access_grows, plan(&samples::broadening(), COMMENT_CHARS), @"");
-snapshot!(nested_stacks, plan(&samples::nested(), COMMENT_CHARS), @"");
-snapshot!(hostile_names, plan(&samples::hostile(), COMMENT_CHARS), @"");
-snapshot!(a_stack_is_deleted, plan(&samples::delete(), COMMENT_CHARS), @"");
-snapshot!(a_dirty_tree_and_secrets, plan(&samples::dirty(), COMMENT_CHARS), @"");
-snapshot!(three_hundred_stacks_in_4000_characters, plan(&samples::many(), 4_000), @"");
-snapshot!(hardly_any_room, plan(&samples::replace_table(), 200), @"");
-snapshot!(a_deployment, applied(&samples::applied(), COMMENT_CHARS), @"");
-snapshot!(a_failed_deployment, applied(&samples::failed(), COMMENT_CHARS), @"");
-snapshot!(a_rollback_that_failed, applied(&samples::rollback_failed(), COMMENT_CHARS), @"");
+snapshot!(no_change, plan(&samples::nothing(), COMMENT_CHARS), @r#"
+### `notes` → `prod`
+
+**Nothing to do: all 3 stacks are deployed as they are in this revision.** Revision `9f8e7d6c`, account `111111111111`, `eu-west-1`.
+"#);
+snapshot!(new_stacks, plan(&samples::create(), COMMENT_CHARS), @r#"
+### `notes` → `prod`
+
+**2 stacks change (2 to create).** Revision `9f8e7d6c`, account `111111111111`, `eu-west-1`.
+
+**More access than before**
+
+- `prod-notes-api`: 1 IAM permission
+
+| | Stack | Action | Resources | Why |
+|---|---|---|---|---|
+| 🌱 | `prod-notes-data` | create | +2 | the stack does not exist yet |
+| 🔑 | `prod-notes-api` | create | +40 | the stack does not exist yet |
+
+<details><summary>+ <code>prod-notes-data</code>: create (+2)</summary>
+
+| | Resource | Type | |
+|---|---|---|---|
+| + | `Data/Jobs/Resource` | `AWS::SQS::Queue` | is added |
+| + | `Data/Table/Resource` | `AWS::DynamoDB::Table` | is added |
+
+</details>
+
+<details><summary>+ <code>prod-notes-api</code>: create (+40), grants more: 1 IAM permission</summary>
+
+This stack waits for what prod-notes-data will export; until then these changes are read from the templates.
+
+| | Resource | Type | |
+|---|---|---|---|
+| + | `Api/Handler01/Resource` | `AWS::Lambda::Function` | is added |
+| + | `Api/Handler01/ServiceRole/Resource` | `AWS::IAM::Role` | is added |
+| + | `Api/Handler02/Resource` | `AWS::Lambda::Function` | is added |
+| + | `Api/Handler02/ServiceRole/Resource` | `AWS::IAM::Role` | is added |
+| + | `Api/Handler03/Resource` | `AWS::Lambda::Function` | is added |
+| + | `Api/Handler03/ServiceRole/Resource` | `AWS::IAM::Role` | is added |
+| + | `Api/Handler04/Resource` | `AWS::Lambda::Function` | is added |
+| + | `Api/Handler04/ServiceRole/Resource` | `AWS::IAM::Role` | is added |
+| + | `Api/Handler05/Resource` | `AWS::Lambda::Function` | is added |
+| + | `Api/Handler05/ServiceRole/Resource` | `AWS::IAM::Role` | is added |
+| + | `Api/Handler06/Resource` | `AWS::Lambda::Function` | is added |
+| + | `Api/Handler06/ServiceRole/Resource` | `AWS::IAM::Role` | is added |
+| + | `Api/Handler07/Resource` | `AWS::Lambda::Function` | is added |
+| + | `Api/Handler07/ServiceRole/Resource` | `AWS::IAM::Role` | is added |
+| + | `Api/Handler08/Resource` | `AWS::Lambda::Function` | is added |
+| + | `Api/Handler08/ServiceRole/Resource` | `AWS::IAM::Role` | is added |
+| + | `Api/Handler09/Resource` | `AWS::Lambda::Function` | is added |
+| + | `Api/Handler09/ServiceRole/Resource` | `AWS::IAM::Role` | is added |
+| + | `Api/Handler10/Resource` | `AWS::Lambda::Function` | is added |
+| + | `Api/Handler10/ServiceRole/Resource` | `AWS::IAM::Role` | is added |
+| + | `Api/Handler11/Resource` | `AWS::Lambda::Function` | is added |
+| + | `Api/Handler11/ServiceRole/Resource` | `AWS::IAM::Role` | is added |
+| + | `Api/Handler12/Resource` | `AWS::Lambda::Function` | is added |
+| + | `Api/Handler12/ServiceRole/Resource` | `AWS::IAM::Role` | is added |
+| + | `Api/Handler13/Resource` | `AWS::Lambda::Function` | is added |
+| + | `Api/Handler13/ServiceRole/Resource` | `AWS::IAM::Role` | is added |
+| + | `Api/Handler14/Resource` | `AWS::Lambda::Function` | is added |
+| + | `Api/Handler14/ServiceRole/Resource` | `AWS::IAM::Role` | is added |
+| + | `Api/Handler15/Resource` | `AWS::Lambda::Function` | is added |
+| + | `Api/Handler15/ServiceRole/Resource` | `AWS::IAM::Role` | is added |
+| + | `Api/Handler16/Resource` | `AWS::Lambda::Function` | is added |
+| + | `Api/Handler16/ServiceRole/Resource` | `AWS::IAM::Role` | is added |
+| + | `Api/Handler17/Resource` | `AWS::Lambda::Function` | is added |
+| + | `Api/Handler17/ServiceRole/Resource` | `AWS::IAM::Role` | is added |
+| + | `Api/Handler18/Resource` | `AWS::Lambda::Function` | is added |
+| + | `Api/Handler18/ServiceRole/Resource` | `AWS::IAM::Role` | is added |
+| + | `Api/Handler19/Resource` | `AWS::Lambda::Function` | is added |
+| + | `Api/Handler19/ServiceRole/Resource` | `AWS::IAM::Role` | is added |
+| + | `Api/Handler20/Resource` | `AWS::Lambda::Function` | is added |
+| + | `Api/Handler20/ServiceRole/Resource` | `AWS::IAM::Role` | is added |
+
+**IAM**
+
+| | Effect | Action | Resource | Principal | Condition | |
+|---|---|---|---|---|---|---|
+| **+** | `Allow` | `dynamodb:GetItem,dynamodb:PutItem` | `${Data.TableArn}` | `${Api/Handler01/ServiceRole}` |  | **grants more** |
+
+**Outputs**
+
+| Output | Before | After |
+|---|---|---|
+| `Url` |  |  |
+
+</details>
+
+Plan `1a2b3c4d5e6f`. To deploy exactly this: `offshoot deploy --plan 1a2b3c4d5e6f`
+"#);
+snapshot!(an_update, plan_with(&samples::update(), COMMENT_CHARS, "/offshoot deploy prod"), @r#"
+### `notes` → `prod`
+
+**1 stack changes (1 to update), 2 unchanged.** Revision `9f8e7d6c`, account `111111111111`, `eu-west-1`.
+
+| | Stack | Action | Resources | Why |
+|---|---|---|---|---|
+|  | `prod-notes-api` | update | +1 ~2 | the template and 1 asset differ from what is deployed |
+
+<details><summary>~ <code>prod-notes-api</code>: update (+1 ~2)</summary>
+
+| | Resource | Type | |
+|---|---|---|---|
+| ~ | `Api/Create/Resource` | `AWS::Lambda::Function` | is modified |
+| ~ | `Api/Flow/Resource` | `AWS::StepFunctions::StateMachine` | is modified |
+| + | `Api/Create/LogGroup/Resource` | `AWS::Logs::LogGroup` | is added |
+
+```diff
+@@ Api/Create/Resource @@
+- MemorySize: 128
++ MemorySize: 256
++ Timeout: 30
+- Environment.Variables.LEVEL: "(redacted)"
++ Environment.Variables.LEVEL: "(redacted)"
+@@ Api/Flow/Resource @@
+  DefinitionString:
+    … 5 lines as before
+-         "Seconds": 5,
++         "Seconds": 60,
+    … 7 lines as before
+```
+
+**Functions**
+
+| Function | Handler | Runtime | Size | Sources | Environment |
+|---|---|---|---|---|---|
+| `Api/Create` | `index.handler` | `nodejs22.x` | 12.3 kB → 12.8 kB (+500 B) | 2 files | `LEVEL` |
+
+**Outputs**
+
+| Output | Before | After |
+|---|---|---|
+| `Url` | <https://old.execute-api.eu-west-1.amazonaws.com/> | <https://new.execute-api.eu-west-1.amazonaws.com/> |
+
+</details>
+
+Plan `1a2b3c4d5e6f`. To deploy exactly this: `/offshoot deploy prod`
+"#);
+snapshot!(a_table_is_replaced, plan(&samples::replace_table(), COMMENT_CHARS), @r#"
+### `notes` → `prod`
+
+**1 stack changes (1 to update), 1 unchanged.** Revision `9f8e7d6c`, account `111111111111`, `eu-west-1`.
+
+> [!CAUTION]
+> **This plan deletes data.**
+>
+> - ± `Data/Table/Resource` (`AWS::DynamoDB::Table`) in `prod-notes-data` is replaced: the old one is deleted with its data, because KeySchema changes
+
+**Replaced or removed**
+
+- ± `Data/Stream/Resource` (`AWS::Lambda::EventSourceMapping`) in `prod-notes-data` may be replaced, because EventSourceArn changes
+
+| | Stack | Action | Resources | Why |
+|---|---|---|---|---|
+| 🛑 | `prod-notes-data` | update | ±2 | the template differs from what is deployed |
+
+<details><summary>~ <code>prod-notes-data</code>: update (±2)</summary>
+
+| | Resource | Type | |
+|---|---|---|---|
+| ± | `Data/Table/Resource` | `AWS::DynamoDB::Table` | **is replaced: the old one is deleted with its data** |
+| ± | `Data/Stream/Resource` | `AWS::Lambda::EventSourceMapping` | may be replaced |
+
+```diff
+@@ Data/Table/Resource @@
+- KeySchema: [{"AttributeName":"id","KeyType":"HASH"}]
++ KeySchema: [{"AttributeName":"owner","KeyType":"HASH"}] (replaces)
+- BillingMode: "PROVISIONED"
++ BillingMode: "PAY_PER_REQUEST"
+@@ Data/Stream/Resource @@
+- EventSourceArn: "${Table.StreamArn}"
++ EventSourceArn: "${Table.StreamArn}" (may replace)
+```
+
+</details>
+
+Plan `1a2b3c4d5e6f`. It deletes data or a stack: read it again before you deploy it. To deploy exactly this: `offshoot deploy --plan 1a2b3c4d5e6f`
+"#);
+snapshot!(buckets_are_removed, plan(&samples::remove_buckets(), COMMENT_CHARS), @r#"
+### `notes` → `prod`
+
+**1 stack changes (1 to update).** Revision `9f8e7d6c`, account `111111111111`, `eu-west-1`.
+
+> [!CAUTION]
+> **This plan deletes data.**
+>
+> - − `Data/Cache/Resource` (`AWS::S3::Bucket`) in `prod-notes-data` is deleted with its data
+> - − `Data/Database/Resource` (`AWS::RDS::DBInstance`) in `prod-notes-data` is deleted: only a snapshot of its data is kept
+
+**Replaced or removed**
+
+- − `Data/Uploads/Resource` (`AWS::S3::Bucket`) in `prod-notes-data` is taken out of the stack: it stays in the account with its data
+- − `Data/Cache/Policy/Resource` (`AWS::S3::BucketPolicy`) in `prod-notes-data` is deleted
+
+| | Stack | Action | Resources | Why |
+|---|---|---|---|---|
+| 🛑 | `prod-notes-data` | update | −4 | the template differs from what is deployed |
+
+<details><summary>~ <code>prod-notes-data</code>: update (-4)</summary>
+
+| | Resource | Type | |
+|---|---|---|---|
+| − | `Data/Cache/Resource` | `AWS::S3::Bucket` | **is deleted with its data** |
+| − | `Data/Database/Resource` | `AWS::RDS::DBInstance` | **is deleted: only a snapshot of its data is kept** |
+| − | `Data/Cache/Policy/Resource` | `AWS::S3::BucketPolicy` | is deleted |
+| − | `Data/Uploads/Resource` | `AWS::S3::Bucket` | is taken out of the stack: it stays in the account with its data |
+
+</details>
+
+Plan `1a2b3c4d5e6f`. It deletes data or a stack: read it again before you deploy it. To deploy exactly this: `offshoot deploy --plan 1a2b3c4d5e6f`
+"#);
+snapshot!(access_grows, plan(&samples::broadening(), COMMENT_CHARS), @r#"
+### `notes` → `prod`
+
+**1 stack changes (1 to update).** Revision `9f8e7d6c`, account `111111111111`, `eu-west-1`.
+
+**More access than before**
+
+- `prod-notes-api`: 3 IAM permissions and 1 network rule
+
+| | Stack | Action | Resources | Why |
+|---|---|---|---|---|
+| 🔑 | `prod-notes-api` | update | ~1 | the template differs from what is deployed |
+
+<details><summary>~ <code>prod-notes-api</code>: update (~1), grants more: 3 IAM permissions and 1 network rule</summary>
+
+| | Resource | Type | |
+|---|---|---|---|
+| ~ | `Api/Create/ServiceRole/DefaultPolicy/Resource` | `AWS::IAM::Policy` | is modified |
+
+```diff
+@@ Api/Create/ServiceRole/DefaultPolicy/Resource @@
+  PolicyDocument:
+    … 3 lines as before
+-         "Action": "dynamodb:GetItem",
+-         "Effect": "Allow",
+-         "Resource": "${Data.TableArn}"
++         "Action": "dynamodb:*",
++         "Effect": "Allow",
++         "Resource": "*"
+    … 3 lines as before
+```
+
+**IAM**
+
+| | Effect | Action | Resource | Principal | Condition | |
+|---|---|---|---|---|---|---|
+| **+** | `Allow` | `dynamodb:*` | `*` | `${Api/Create/ServiceRole}` |  | **grants more** |
+| **+** |  | `arn:aws:iam::aws:policy/AdministratorAccess` | `${Api/Create/ServiceRole}` |  |  | **grants more** |
+| **+** | `Allow` | `lambda:InvokeFunction` | `${Api/Create}` | `Service:apigateway.amazonaws.com` | `"ArnLike": {"AWS:SourceArn": "arn:aws:execute-api:eu-west-1:111111111111:abc/*"}` | **grants more** |
+| − | `Allow` | `dynamodb:GetItem` | `${Data.TableArn}` | `${Api/Create/ServiceRole}` |  |  |
+
+**Network**
+
+| | Group | Direction | Protocol | Peer | |
+|---|---|---|---|---|---|
+| **+** | `WebGroup` | `in` | `TCP 22` | `0.0.0.0/0` | **grants more** |
+| − | `WebGroup` | `out` | `all traffic` | `10.0.0.0/8` |  |
+
+</details>
+
+Plan `1a2b3c4d5e6f`. To deploy exactly this: `offshoot deploy --plan 1a2b3c4d5e6f`
+"#);
+snapshot!(nested_stacks, plan(&samples::nested(), COMMENT_CHARS), @r#"
+### `notes` → `prod`
+
+**1 stack changes (1 to update).** Revision `9f8e7d6c`, account `111111111111`, `eu-west-1`.
+
+| | Stack | Action | Resources | Why |
+|---|---|---|---|---|
+|  | `prod-notes-api` | update | +1 ~2 | a nested stack's template differs from what is deployed |
+
+<details><summary>~ <code>prod-notes-api</code>: update (+1 ~2)</summary>
+
+| | Resource | Type | |
+|---|---|---|---|
+| ~ | `Api/Routes.NestedStack/Routes.NestedStackResource` | `AWS::CloudFormation::Stack` | is modified |
+| ~ | `Api/Routes/Get/Resource` in nested stack `Routes` | `AWS::Lambda::Function` | is modified |
+| + | `Api/Routes/Admin/Get/Permission` in nested stack `Routes / Admin` | `AWS::Lambda::Permission` | is added |
+
+```diff
+@@ Api/Routes.NestedStack/Routes.NestedStackResource @@
+- TemplateURL: "https://bucket/old.json"
++ TemplateURL: "https://bucket/new.json"
+@@ Api/Routes/Get/Resource @@
+- MemorySize: 128
++ MemorySize: 256
+```
+
+</details>
+
+Plan `1a2b3c4d5e6f`. To deploy exactly this: `offshoot deploy --plan 1a2b3c4d5e6f`
+"#);
+snapshot!(hostile_names, plan(&samples::hostile(), COMMENT_CHARS), @r#"
+### `notes` → `prod`
+
+**1 stack changes (1 to update).** Revision `9f8e7d6c`, account `111111111111`, `eu-west-1`.
+
+> [!CAUTION]
+> **This plan deletes data.**
+>
+> - ± <code>a&#96;&#124;&#60;/summary&#62;&#60;/details&#62;&#60;script&#62;alert(1)&#60;/script&#62;&#92;n&#35;&#35; &#64;octocat &#35;1&#92;u&#123;202e&#125;&#92;u&#123;200b&#125;&#92;u&#123;1b&#125;&#91;31m&#91;x&#93;(javascript:1)</code> (`AWS::DynamoDB::Table`) in <code>a&#96;&#124;&#60;/summary&#62;&#60;/details&#62;&#60;script&#62;alert(1)&#60;/script&#62;&#92;n&#35;&#35; &#64;octocat &#35;1&#92;u&#123;202e&#125;&#92;u&#123;200b&#125;&#92;u&#123;1b&#125;&#91;31m&#91;x&#93;(javascript:1)</code> is replaced: the old one is deleted with its data, because a\`&#124;&lt;/summary&gt;&lt;/details&gt;&lt;script&gt;alert(1)&lt;/script&gt;\\n\#&#8203;\#&#8203; @&#8203;octocat \#&#8203;1\\u{202e}\\u{200b}\\u{1b}\[31m\[x\](javascript:1) changes
+
+**More access than before**
+
+- <code>a&#96;&#124;&#60;/summary&#62;&#60;/details&#62;&#60;script&#62;alert(1)&#60;/script&#62;&#92;n&#35;&#35; &#64;octocat &#35;1&#92;u&#123;202e&#125;&#92;u&#123;200b&#125;&#92;u&#123;1b&#125;&#91;31m&#91;x&#93;(javascript:1)</code>: 1 IAM permission
+
+| | Stack | Action | Resources | Why |
+|---|---|---|---|---|
+| 🛑 | <code>a&#96;&#124;&#60;/summary&#62;&#60;/details&#62;&#60;script&#62;alert(1)&#60;/script&#62;&#92;n&#35;&#35; &#64;octocat &#35;1&#92;u&#123;202e&#125;&#92;u&#123;200b&#125;&#92;u&#123;1b&#125;&#91;31m&#91;x&#93;(javascript:1)</code> in `111111111111`, <code>a&#96;&#124;&#60;/summary&#62;&#60;/details&#62;&#60;script&#62;alert(1)&#60;/script&#62;&#92;n&#35;&#35; &#64;octocat &#35;1&#92;u&#123;202e&#125;&#92;u&#123;200b&#125;&#92;u&#123;1b&#125;&#91;31m&#91;x&#93;(javascript:1)</code> | update | ±1 | a\`&#124;&lt;/summary&gt;&lt;/details&gt;&lt;script&gt;alert(1)&lt;/script&gt;\\n\#&#8203;\#&#8203; @&#8203;octocat \#&#8203;1\\u{202e}\\u{200b}\\u{1b}\[31m\[x\](javascript:1) |
+
+<details><summary>~ <code>a&#96;&#124;&#60;/summary&#62;&#60;/details&#62;&#60;script&#62;alert(1)&#60;/script&#62;&#92;n&#35;&#35; &#64;octocat &#35;1&#92;u&#123;202e&#125;&#92;u&#123;200b&#125;&#92;u&#123;1b&#125;&#91;31m&#91;x&#93;(javascript:1)</code>: update (±1), grants more: 1 IAM permission</summary>
+
+In the app: <code>xa&#96;&#124;&#60;/summary&#62;&#60;/details&#62;&#60;script&#62;alert(1)&#60;/script&#62;&#92;n&#35;&#35; &#64;octocat &#35;1&#92;u&#123;202e&#125;&#92;u&#123;200b&#125;&#92;u&#123;1b&#125;&#91;31m&#91;x&#93;(javascript:1)</code>
+
+| | Resource | Type | |
+|---|---|---|---|
+| ± | <code>a&#96;&#124;&#60;/summary&#62;&#60;/details&#62;&#60;script&#62;alert(1)&#60;/script&#62;&#92;n&#35;&#35; &#64;octocat &#35;1&#92;u&#123;202e&#125;&#92;u&#123;200b&#125;&#92;u&#123;1b&#125;&#91;31m&#91;x&#93;(javascript:1)</code> in nested stack <code>a&#96;&#124;&#60;/summary&#62;&#60;/details&#62;&#60;script&#62;alert(1)&#60;/script&#62;&#92;n&#35;&#35; &#64;octocat &#35;1&#92;u&#123;202e&#125;&#92;u&#123;200b&#125;&#92;u&#123;1b&#125;&#91;31m&#91;x&#93;(javascript:1)</code> | `AWS::DynamoDB::Table` | **is replaced: the old one is deleted with its data** |
+
+`````diff
+@@ a`|</summary></details><script>alert(1)</script>\n## @octocat #1\u{202e}\u{200b}\u{1b}[31m[x](javascript:1) @@
+  a`|</summary></details><script>alert(1)</script>\n## @octocat #1\u{202e}\u{200b}\u{1b}[31m[x](javascript:1): (replaces)
+-   a`|</summary></details><script>alert(1)</script>
+-   ## @octocat #1\u{202e}\u{200b}\u{1b}[31m[x](javascript:1)
++   ```
++   ````
++   </details>
+- Text: "a\nb\n```diff\n</details>"
++ Text: "a\nc\n@octocat"
+`````
+
+**IAM**
+
+| | Effect | Action | Resource | Principal | Condition | |
+|---|---|---|---|---|---|---|
+| **+** | `Allow` | <code>a&#96;&#124;&#60;/summary&#62;&#60;/details&#62;&#60;script&#62;alert(1)&#60;/script&#62;&#92;n&#35;&#35; &#64;octocat &#35;1&#92;u&#123;202e&#125;&#92;u&#123;200b&#125;&#92;u&#123;1b&#125;&#91;31m&#91;x&#93;(javascript:1)</code> | <code>a&#96;&#124;&#60;/summary&#62;&#60;/details&#62;&#60;script&#62;alert(1)&#60;/script&#62;&#92;n&#35;&#35; &#64;octocat &#35;1&#92;u&#123;202e&#125;&#92;u&#123;200b&#125;&#92;u&#123;1b&#125;&#91;31m&#91;x&#93;(javascript:1)</code> | <code>a&#96;&#124;&#60;/summary&#62;&#60;/details&#62;&#60;script&#62;alert(1)&#60;/script&#62;&#92;n&#35;&#35; &#64;octocat &#35;1&#92;u&#123;202e&#125;&#92;u&#123;200b&#125;&#92;u&#123;1b&#125;&#91;31m&#91;x&#93;(javascript:1)</code> |  | **grants more** |
+
+**Functions**
+
+| Function | Handler | Runtime | Size | Sources | Environment |
+|---|---|---|---|---|---|
+| <code>a&#96;&#124;&#60;/summary&#62;&#60;/details&#62;&#60;script&#62;alert(1)&#60;/script&#62;&#92;n&#35;&#35; &#64;octocat &#35;1&#92;u&#123;202e&#125;&#92;u&#123;200b&#125;&#92;u&#123;1b&#125;&#91;31m&#91;x&#93;(javascript:1)</code> | <code>a&#96;&#124;&#60;/summary&#62;&#60;/details&#62;&#60;script&#62;alert(1)&#60;/script&#62;&#92;n&#35;&#35; &#64;octocat &#35;1&#92;u&#123;202e&#125;&#92;u&#123;200b&#125;&#92;u&#123;1b&#125;&#91;31m&#91;x&#93;(javascript:1)</code> |  |  |  | <code>a&#96;&#124;&#60;/summary&#62;&#60;/details&#62;&#60;script&#62;alert(1)&#60;/script&#62;&#92;n&#35;&#35; &#64;octocat &#35;1&#92;u&#123;202e&#125;&#92;u&#123;200b&#125;&#92;u&#123;1b&#125;&#91;31m&#91;x&#93;(javascript:1)</code> |
+
+**Outputs**
+
+| Output | Before | After |
+|---|---|---|
+| <code>a&#96;&#124;&#60;/summary&#62;&#60;/details&#62;&#60;script&#62;alert(1)&#60;/script&#62;&#92;n&#35;&#35; &#64;octocat &#35;1&#92;u&#123;202e&#125;&#92;u&#123;200b&#125;&#92;u&#123;1b&#125;&#91;31m&#91;x&#93;(javascript:1)</code> | <https://ok.example/a> | <code>a&#96;&#124;&#60;/summary&#62;&#60;/details&#62;&#60;script&#62;alert(1)&#60;/script&#62;&#92;n&#35;&#35; &#64;octocat &#35;1&#92;u&#123;202e&#125;&#92;u&#123;200b&#125;&#92;u&#123;1b&#125;&#91;31m&#91;x&#93;(javascript:1)</code> |
+
+</details>
+
+**Notes**
+
+- a\`&#124;&lt;/summary&gt;&lt;/details&gt;&lt;script&gt;alert(1)&lt;/script&gt;\\n\#&#8203;\#&#8203; @&#8203;octocat \#&#8203;1\\u{202e}\\u{200b}\\u{1b}\[31m\[x\](javascript:1)
+
+Plan `1a2b3c4d5e6f`. It deletes data or a stack: read it again before you deploy it. To deploy exactly this: `offshoot deploy --plan 1a2b3c4d5e6f`
+"#);
+snapshot!(a_stack_is_deleted, plan(&samples::delete(), COMMENT_CHARS), @r#"
+### `notes` → `prod`
+
+**1 stack changes (1 to delete), 1 unchanged.** Revision `9f8e7d6c`, account `111111111111`, `eu-west-1`.
+
+> [!CAUTION]
+> **This plan deletes data.**
+>
+> - stack `prod-notes-legacy` is deleted with 2 resources; 1 resource stays in the account without a stack
+> - − `Legacy/Table/Resource` (`AWS::DynamoDB::Table`) in `prod-notes-legacy` is deleted with its data
+
+| | Stack | Action | Resources | Why |
+|---|---|---|---|---|
+| 🛑 | `prod-notes-legacy` | delete | −3 | the app no longer has this stack |
+
+<details><summary>- <code>prod-notes-legacy</code>: delete (-3)</summary>
+
+| | Resource | Type | |
+|---|---|---|---|
+| − | `Legacy/Table/Resource` | `AWS::DynamoDB::Table` | **is deleted with its data** |
+| − | `Legacy/Archive/Resource` | `AWS::S3::Bucket` | is taken out of the stack: it stays in the account with its data |
+| − | `Legacy/Handler/Resource` | `AWS::Lambda::Function` | is deleted |
+
+</details>
+
+Plan `1a2b3c4d5e6f`. It deletes data or a stack: read it again before you deploy it. To deploy exactly this: `offshoot deploy --plan 1a2b3c4d5e6f --prune`
+"#);
+snapshot!(a_dirty_tree_and_secrets, plan(&samples::dirty(), COMMENT_CHARS), @r#"
+### `notes` → `prod`
+
+**1 stack changes (1 to update).** Revision `9f8e7d6c` and uncommitted changes, account `111111111111`, `eu-west-1`.
+
+| | Stack | Action | Resources | Why |
+|---|---|---|---|---|
+|  | `prod-notes-edge` in `111111111111`, `us-east-1` | update | ~1 ←1 | the parameters differ from what is deployed |
+
+<details><summary>~ <code>prod-notes-edge</code>: update (~1 ←1)</summary>
+
+In the app: `Prod/Edge`
+
+| | Resource | Type | |
+|---|---|---|---|
+| ~ | `Edge/Token/Resource` | `AWS::SecretsManager::Secret` | is modified |
+| ← | `Edge/Assets/Resource` | `AWS::S3::Bucket` | is imported |
+
+```diff
+@@ Edge/Token/Resource @@
+- SecretString: "(secret)"
++ SecretString: "(another secret)"
+```
+
+</details>
+
+**Notes**
+
+- the work tree has changes that are not committed: 3 files
+- Api/Python was bundled by the app itself, because its command hooks cannot be taken out of the synth
+
+Plan `1a2b3c4d5e6f`. To deploy exactly this: `offshoot deploy --plan 1a2b3c4d5e6f`
+"#);
+snapshot!(three_hundred_stacks_in_4000_characters, plan(&samples::many(), 4_000), @r#"
+### `notes` → `prod`
+
+**273 stacks change (273 to update), 27 unchanged.** Revision `9f8e7d6c`, account `111111111111`, `eu-west-1`.
+
+> [!CAUTION]
+> **This plan deletes data.**
+>
+> - ± `Data/Table/Resource` (`AWS::DynamoDB::Table`) in `prod-tenant-017` is replaced: the old one is deleted with its data, because KeySchema changes
+
+**Replaced or removed**
+
+- ± `Data/Stream/Resource` (`AWS::Lambda::EventSourceMapping`) in `prod-tenant-017` may be replaced, because EventSourceArn changes
+
+**More access than before**
+
+- `prod-tenant-042`: 3 IAM permissions and 1 network rule
+
+| | Stack | Action | Resources | Why |
+|---|---|---|---|---|
+|  | `prod-tenant-000` | update | ~1 | 1 asset differs from what is deployed |
+|  | `prod-tenant-001` | update | ~1 | 1 asset differs from what is deployed |
+|  | `prod-tenant-002` | update | ~1 | 1 asset differs from what is deployed |
+|  | `prod-tenant-003` | update | ~1 | 1 asset differs from what is deployed |
+|  | `prod-tenant-004` | update | ~1 | 1 asset differs from what is deployed |
+|  | `prod-tenant-006` | update | ~1 | 1 asset differs from what is deployed |
+|  | `prod-tenant-007` | update | ~1 | 1 asset differs from what is deployed |
+|  | `prod-tenant-008` | update | ~1 | 1 asset differs from what is deployed |
+|  | `prod-tenant-009` | update | ~1 | 1 asset differs from what is deployed |
+|  | `prod-tenant-010` | update | ~1 | 1 asset differs from what is deployed |
+|  | `prod-tenant-011` | update | ~1 | 1 asset differs from what is deployed |
+|  | `prod-tenant-012` | update | ~1 | 1 asset differs from what is deployed |
+|  | `prod-tenant-013` | update | ~1 | 1 asset differs from what is deployed |
+|  | `prod-tenant-014` | update | ~1 | 1 asset differs from what is deployed |
+|  | `prod-tenant-015` | update | ~1 | 1 asset differs from what is deployed |
+| 🛑 | `prod-tenant-017` | update | ±2 | the template differs from what is deployed |
+|  | `prod-tenant-018` | update | ~1 | 1 asset differs from what is deployed |
+|  | `prod-tenant-019` | update | ~1 | 1 asset differs from what is deployed |
+|  | `prod-tenant-020` | update | ~1 | 1 asset differs from what is deployed |
+|  | `prod-tenant-021` | update | ~1 | 1 asset differs from what is deployed |
+|  | `prod-tenant-022` | update | ~1 | 1 asset differs from what is deployed |
+|  | `prod-tenant-023` | update | ~1 | 1 asset differs from what is deployed |
+|  | `prod-tenant-024` | update | ~1 | 1 asset differs from what is deployed |
+|  | `prod-tenant-025` | update | ~1 | 1 asset differs from what is deployed |
+|  | `prod-tenant-026` | update | ~1 | 1 asset differs from what is deployed |
+|  | `prod-tenant-028` | update | ~1 | 1 asset differs from what is deployed |
+|  | `prod-tenant-029` | update | ~1 | 1 asset differs from what is deployed |
+|  | `prod-tenant-030` | update | ~1 | 1 asset differs from what is deployed |
+|  | `prod-tenant-031` | update | ~1 | 1 asset differs from what is deployed |
+|  | `prod-tenant-032` | update | ~1 | 1 asset differs from what is deployed |
+|  | `prod-tenant-033` | update | ~1 | 1 asset differs from what is deployed |
+|  | `prod-tenant-034` | update | ~1 | 1 asset differs from what is deployed |
+|  | `prod-tenant-035` | update | ~1 | 1 asset differs from what is deployed |
+| 🔑 | `prod-tenant-042` | update | ~1 | the template differs from what is deployed |
+
+**Shortened to fit.** Left out: 239 stacks of the table, 273 stacks in detail, 6 access changes, 274 resources and 275 changed properties. The whole plan: `offshoot show 1a2b3c4d5e6f`
+
+Plan `1a2b3c4d5e6f`. It deletes data or a stack: read it again before you deploy it. To deploy exactly this: `offshoot deploy --plan 1a2b3c4d5e6f`
+"#);
+snapshot!(hardly_any_room, plan(&samples::replace_table(), 200), @"1 stack changes (1 to update), 1 unchanged. It deletes data or a stack. The plan is too long for this place: `offshoot show 1a2b3c4d5e6f`");
+snapshot!(a_deployment, applied(&samples::applied(), COMMENT_CHARS), @r#"
+### `notes` → `prod`
+
+**2 stacks deployed in 57 s, 1 unchanged, plan 1a2b3c4d5e6f.** Revision `9f8e7d6c`.
+
+| | Stack | Result | Time | |
+|---|---|---|---|---|
+| ✅ | `prod-notes-data` | created | 31 s |  |
+| ✅ | `prod-notes-api` | updated | 26 s |  |
+
+| Stack | Output | Value |
+|---|---|---|
+| `prod-notes-data` | `TableName` | `prod-notes-data-Table-1ABC` |
+| `prod-notes-api` | `Url` | <https://abc.execute-api.eu-west-1.amazonaws.com/> |
+"#);
+snapshot!(a_failed_deployment, applied(&samples::failed(), COMMENT_CHARS), @r#"
+### `notes` → `prod`
+
+**1 of 3 stacks deployed in 57 s, 1 failed, 1 skipped, plan 1a2b3c4d5e6f.** Revision `9f8e7d6c`.
+
+**`prod-notes-api` failed at `Api/Create/Resource` (`AWS::Lambda::Function`)**
+
+```
+Resource handler returned message: "The role defined for the function cannot be assumed by Lambda. (Service: Lambda, Status Code: 400)" (HandlerErrorCode: InvalidRequest)
+```
+
+State: rolled back: the stack runs what it ran before
+
+Next: let lambda.amazonaws.com assume the role of Api/Create, then: offshoot deploy
+
+| | Stack | Result | Time | |
+|---|---|---|---|---|
+| ✅ | `prod-notes-data` | created | 31 s |  |
+| ❌ | `prod-notes-api` | failed | 44 s | UPDATE\_ROLLBACK\_COMPLETE |
+| ⏭️ | `prod-notes-web` | skipped |  | because prod-notes-api failed |
+
+| Stack | Output | Value |
+|---|---|---|
+| `prod-notes-data` | `TableName` | `prod-notes-data-Table-1ABC` |
+"#);
+snapshot!(a_rollback_that_failed, applied(&samples::rollback_failed(), COMMENT_CHARS), @r#"
+### `notes` → `prod`
+
+**0 of 2 stacks deployed in 57 s, 1 failed, 1 still running, plan 1a2b3c4d5e6f.** Revision `9f8e7d6c`.
+
+**`prod-notes-api` failed at `Queue` (`AWS::SQS::Queue`)**
+
+```
+Access denied
+    for sqs:SetQueueAttributes
+```
+
+State: half rolled back: CloudFormation could not restore Queue and takes no update until it can
+
+Next: give the execution role sqs:SetQueueAttributes, then: offshoot deploy --resume
+
+| | Stack | Result | Time | |
+|---|---|---|---|---|
+| ❌ | `prod-notes-api` | failed | 5 m 12 s | UPDATE\_ROLLBACK\_FAILED |
+| ⏳ | `prod-notes-web` | running | 5 m 00 s | UPDATE\_IN\_PROGRESS; AWS goes on with it |
+
+**Notes**
+
+- stopped waiting after a second Ctrl-C
+"#);
 
 #[test]
 fn an_error_before_the_deployment() {
@@ -42,7 +570,18 @@ fn an_error_before_the_deployment() {
     )
     .at("offshoot.yml", 3, 5)
     .next("wait for it, or run: offshoot unlock --stage prod");
-    insta::assert_snapshot!(failure(&error, COMMENT_CHARS), @"");
+    insta::assert_snapshot!(failure(&error, COMMENT_CHARS), @r#"
+    **locking stage prod**
+
+    ```
+    another run holds the lock since 14:03:
+    run 12 of <acme/notes>
+    ```
+
+    At `offshoot.yml:3:5`
+
+    Next: wait for it, or run: offshoot unlock --stage prod
+    "#);
 }
 
 /// The text without fenced blocks, as GitHub reads it.
