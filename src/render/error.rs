@@ -5,7 +5,7 @@ use std::error::Error as _;
 use crate::error::{Class, Error};
 
 use super::style::{Colour, Detail, Style, Tone};
-use super::text::{clean_lines, hang};
+use super::text::{clean_lines, hang_command};
 
 /// `error: <doing>: <what>`, the place, the causes without repeats, `next: …`; ends with a line end.
 pub fn error(error: &Error, style: Style) -> String {
@@ -55,7 +55,7 @@ fn block(label: &str, text: &str, tone: Tone, style: Style) -> String {
     for (i, line) in lines.iter().enumerate() {
         if i == 0 {
             let lead = label.trim_end();
-            let first = hang(label, line, style.columns());
+            let first = hang_command(label, line, style.columns());
             out.push_str(&match style.colour {
                 Colour::On => first.replacen(lead, &style.paint(tone, lead), 1),
                 Colour::Off => first,

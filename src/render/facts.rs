@@ -72,7 +72,7 @@ pub fn changed(plan: &Plan) -> Vec<&StackPlan> {
     plan.stacks.iter().filter(|s| s.action != StackAction::None).collect()
 }
 
-/// `2 stacks change (1 to create, 1 to update), 3 unchanged`, or that there is nothing to do.
+/// `2 stacks change: 1 to create, 1 to update; 3 unchanged`, or that there is nothing to do.
 pub fn headline(plan: &Plan) -> String {
     let changed = changed(plan).len();
     let same = plan.stacks.len() - changed;
@@ -85,24 +85,26 @@ pub fn headline(plan: &Plan) -> String {
             n => format!("Nothing to do: all {} stacks are deployed as they are in this revision", thousands(n as u64)),
         };
     }
-    let verb = if changed == 1 { "changes" } else { "change" };
-    let mut text = format!("{} {verb} ({})", count(changed, "stack"), actions(plan));
+    let mut text = actions(plan);
     if same > 0 {
-        text.push_str(&format!(", {} unchanged", thousands(same as u64)));
+        text.push_str(&format!("{} {} unchanged", if text.contains(':') { ';' } else { ',' }, thousands(same as u64)));
     }
     text
 }
 
-/// `1 to create, 2 to update, 1 to delete`.
+/// `3 stacks to update`; where they differ `4 stacks change: 1 to create, 2 to update, 1 to delete`.
 fn actions(plan: &Plan) -> String {
-    [StackAction::Create, StackAction::Update, StackAction::Delete]
+    let parts: Vec<(usize, &str)> = [StackAction::Create, StackAction::Update, StackAction::Delete]
         .into_iter()
-        .filter_map(|action| {
-            let n = plan.stacks.iter().filter(|s| s.action == action).count();
-            (n > 0).then(|| format!("{} to {}", thousands(n as u64), stack_action(action).1))
-        })
-        .collect::<Vec<_>>()
-        .join(", ")
+        .map(|action| (plan.stacks.iter().filter(|s| s.action == action).count(), stack_action(action).1))
+        .filter(|(n, _)| *n > 0)
+        .collect();
+    if let [(n, word)] = parts.as_slice() {
+        return format!("{} to {word}", count(*n, "stack"));
+    }
+    let total: usize = parts.iter().map(|(n, _)| n).sum();
+    let words: Vec<String> = parts.iter().map(|(n, word)| format!("{} to {word}", thousands(*n as u64))).collect();
+    format!("{} change: {}", count(total, "stack"), words.join(", "))
 }
 
 /// Something to look at before anything else.
@@ -172,7 +174,7 @@ pub fn stack_sentence(stack: &StackPlan) -> String {
     text
 }
 
-/// What becomes of a replaced or removed resource: `is replaced: the old one is deleted with its data`.
+/// What becomes of a resource and why: `is replaced because KeySchema changes: the old one is deleted with its data`.
 pub fn fate_sentence(change: &Change) -> String {
     let data = change.holds_data;
     let maybe = change.certainty == Certainty::Possible;
@@ -198,7 +200,52 @@ pub fn fate_sentence(change: &Change) -> String {
         (Action::Import, _) => ("imported", ""),
     };
     let be = if maybe { "may be" } else { "is" };
-    if fate.is_empty() { format!("{be} {verb}") } else { format!("{be} {verb}: {fate}") }
+    let cause = replacement_cause(change);
+    let because = if cause.is_empty() { String::new() } else { format!(" because {cause}") };
+    if fate.is_empty() { format!("{be} {verb}{because}") } else { format!("{be} {verb}{because}: {fate}") }
+}
+
+/// The same in a word or two: `replaced, loses data`.
+pub fn fate_words(change: &Change) -> String {
+    let verb = match (change.action, change.fate) {
+        (Action::Replace, _) => "replaced",
+        (Action::Remove, Some(Fate::Retain)) => "leaves the stack, stays in the account",
+        (Action::Remove, _) => "deleted",
+        _ => return String::new(),
+    };
+    let maybe = if change.certainty == Certainty::Possible { "may be " } else { "" };
+    let loses = if change.loses_data() { ", loses data" } else { "" };
+    format!("{maybe}{verb}{loses}")
+}
+
+/// What the plan destroys, as a sentence's predicate: `deletes data and 1 stack`; empty when it destroys nothing.
+pub fn destroys(plan: &Plan) -> String {
+    let stacks = plan.stacks.iter().filter(|s| s.action == StackAction::Delete).count();
+    let losing: Vec<&Change> = plan.stacks.iter().flat_map(|s| &s.changes).filter(|c| c.loses_data()).collect();
+    let certain = losing.iter().any(|c| c.certainty == Certainty::Certain);
+    let mut parts = Vec::new();
+    if !losing.is_empty() {
+        parts.push("data".to_owned());
+    }
+    if stacks > 0 {
+        parts.push(count(stacks, "stack"));
+    }
+    match parts.is_empty() {
+        true => String::new(),
+        false if certain || stacks > 0 => format!("deletes {}", list(&parts)),
+        false => format!("may delete {}", list(&parts)),
+    }
+}
+
+/// Why a stack deserves a look, in words: `deletes data`, `replaces or removes`, `grants more`; else empty.
+pub fn weight_words(stack: &StackPlan) -> &'static str {
+    match weight(stack) {
+        4 => "deletes data",
+        3 if stack.action == StackAction::Delete => "",
+        3 => "replaces or removes",
+        2 => "grants more",
+        _ => "",
+    }
 }
 
 /// The properties that force a replacement: `KeySchema and TableName`; empty when none is known.
@@ -279,10 +326,9 @@ pub fn by_type(changes: &[&Change]) -> String {
     first(&words, 5)
 }
 
-/// The revision's first digits, and that the tree was dirty.
-pub fn revision(plan: &Plan) -> String {
-    let short: String = clean(&plan.revision).chars().take(8).collect();
-    if plan.dirty { format!("{short} and uncommitted changes") } else { short }
+/// The revision's first digits.
+pub fn revision(revision: &str) -> String {
+    clean(revision).chars().take(8).collect()
 }
 
 /// The digest's first digits, as people type it.

@@ -38,7 +38,10 @@ pub fn plan_with(plan: &Plan, limit_chars: usize, next: &str) -> String {
     // what is important takes its room first
     let (dangers, missing) = dangers(plan, &mut budget);
     left.dangers = missing;
-    let (table, missing) = table(plan, &mut budget);
+    // the table may not eat the room of the details of what is dangerous
+    let mut share = budget.split(60);
+    let (table, missing) = table(plan, &mut share);
+    budget.give_back(share);
     left.rows = missing;
     let (notes, missing) = notes(plan, &mut budget);
     left.notes = missing;
@@ -52,13 +55,12 @@ fn title(app: &str, stage: &str) -> String {
 }
 
 fn head(plan: &Plan) -> String {
-    let dirty = if plan.dirty { " and uncommitted changes" } else { "" };
-    let revision: String = plan.revision.chars().take(8).collect();
+    let dirty = if plan.dirty { " with uncommitted changes" } else { "" };
     format!(
         "### {}\n\n**{}.** Revision {}{dirty}, account {}, {}.\n",
         title(&plan.app, &plan.stage),
         facts::headline(plan),
-        code(&revision),
+        code(&facts::revision(&plan.revision)),
         code(&plan.account),
         code(&plan.region)
     )
@@ -76,8 +78,9 @@ fn dangers(plan: &Plan, budget: &mut Budget) -> (String, usize) {
     let (losing, other) = facts::dangers(plan);
     let mut missing = 0;
     let mut out = String::new();
+    let caution = format!("\n> [!CAUTION]\n> **This plan {}.**\n>\n", facts::destroys(plan));
     let groups = [
-        ("\n> [!CAUTION]\n> **This plan deletes data.**\n>\n", "> ", losing.iter().map(danger).collect::<Vec<_>>()),
+        (caution.as_str(), "> ", losing.iter().map(danger).collect::<Vec<_>>()),
         ("\n**Replaced or removed**\n\n", "", other.iter().map(danger).collect()),
         ("\n**More access than before**\n\n", "", access(plan)),
     ];
@@ -94,15 +97,13 @@ fn danger(danger: &Danger<'_>) -> String {
     match danger {
         Danger::Stack(stack) => format!("stack {} {}", code(&stack.name), facts::stack_sentence(stack)),
         Danger::Resource(stack, change) => {
-            let cause = facts::replacement_cause(change);
-            let cause = if cause.is_empty() { cause } else { format!(", because {}", text(&cause)) };
             format!(
-                "{} {} ({}) in {} {}{cause}",
+                "{} {} ({}) in {} {}",
                 facts::symbol(change.action).replace('-', "−"),
                 code(facts::resource_name(change)),
                 code(&change.resource_type),
                 code(&stack.name),
-                facts::fate_sentence(change)
+                text(&facts::fate_sentence(change))
             )
         }
     }

@@ -5,7 +5,7 @@ use crate::plan::outcome::{Applied, Ended, Failure, StackOutcome};
 
 use super::facts;
 use super::style::{Detail, Style, Tone};
-use super::text::{clean, clean_lines, count, cut, cut_middle, first, hang, list, pad, seconds, width};
+use super::text::{clean, clean_lines, count, cut, cut_middle, first, hang, hang_command, list, pad, seconds, width};
 
 /// The whole result as text.
 pub fn applied(applied: &Applied, style: Style) -> String {
@@ -94,7 +94,7 @@ fn failure(stack: &StackOutcome, failure: &Failure, style: Style) -> String {
         out.push_str(&hang("  state:  ", &clean(&failure.left), style.columns()));
     }
     if !failure.next.is_empty() {
-        let text = hang("  next:   ", &clean(&failure.next), style.columns());
+        let text = hang_command("  next:   ", &clean(&failure.next), style.columns());
         out.extend(text.lines().map(|line| format!("{}\n", style.paint(Tone::Link, line))));
     }
     out
@@ -192,8 +192,8 @@ mod tests {
                   cannot be assumed by Lambda. (Service: Lambda, Status Code: 400)"
                   (HandlerErrorCode: InvalidRequest)
           state:  rolled back: the stack runs what it ran before
-          next:   let lambda.amazonaws.com assume the role of Api/Create, then: offshoot
-                  deploy
+          next:   let lambda.amazonaws.com assume the role of Api/Create, then:
+                    offshoot deploy
 
         Outputs
           prod-notes-data.TableName  prod-notes-data-Table-1ABC
@@ -215,8 +215,8 @@ mod tests {
                   for sqs:SetQueueAttributes
           state:  half rolled back: CloudFormation could not restore Queue and takes no
                   update until it can
-          next:   give the execution role sqs:SetQueueAttributes, then: offshoot deploy
-                  --resume
+          next:   give the execution role sqs:SetQueueAttributes, then:
+                    offshoot deploy --resume
 
         note: stopped waiting after a second Ctrl-C
 

@@ -7,7 +7,7 @@ use crate::plan::{Plan, StackAction, StackPlan};
 
 use super::facts::{self, Danger};
 use super::style::{Detail, Style, Tone};
-use super::text::{capital, clean, count, first, hang, list, seconds, thousands, wrap};
+use super::text::{clean, count, first, hang, list, seconds, thousands, wrap};
 
 /// From this many changed stacks on, a short plan shows the plain ones by their head line only.
 const MANY_STACKS: usize = 12;
@@ -20,15 +20,18 @@ pub fn plan(plan: &Plan, style: Style) -> String {
     out.push_str(&danger(plan, style));
     out.push_str(&stacks(plan, style));
     out.push_str(&notes(plan, style));
-    out.push_str(&closing(plan, style));
+    // every list that was cut ends in a line of its own that begins with an ellipsis
+    let shortened = style.detail == Detail::Short && out.lines().any(|line| line.trim_start().starts_with("… and"));
+    out.push_str(&closing(plan, shortened, style));
     out
 }
 
 fn head(plan: &Plan, style: Style) -> String {
     let title = format!("{} → {}", clean(&plan.app), clean(&plan.stage));
+    let dirty = if plan.dirty { " with uncommitted changes" } else { "" };
     let place = format!(
-        "revision {} of {}, account {}, {}",
-        facts::revision(plan),
+        "revision {} of {}{dirty}, account {}, {}",
+        facts::revision(&plan.revision),
         clean(&plan.repository),
         clean(&plan.account),
         clean(&plan.region)
@@ -46,7 +49,10 @@ fn danger(plan: &Plan, style: Style) -> String {
     let (losing, other) = facts::dangers(plan);
     let mut out = String::new();
     if !losing.is_empty() {
-        out.push_str(&format!("\n{}\n", style.paint(Tone::Alarm, "DANGER: this plan deletes data")));
+        out.push_str(&format!(
+            "\n{}\n",
+            style.paint(Tone::Alarm, &format!("DANGER: this plan {}", facts::destroys(plan)))
+        ));
         for danger in &losing {
             out.push_str(&style_lines(style, Tone::Danger, &danger_line(danger, style)));
         }
@@ -79,7 +85,7 @@ fn access(plan: &Plan, style: Style) -> String {
     }
     if growing.len() > shown {
         let rest: Vec<String> = growing.iter().skip(shown).map(|(s, _)| clean(&s.name)).collect();
-        out.push_str(&format!("  … and {}\n", count(rest.len(), "more stack").replace("more stacks", "more stacks")));
+        out.push_str(&format!("  … and {}\n", count(rest.len(), "more stack")));
     }
     out
 }
@@ -91,17 +97,13 @@ fn danger_line(danger: &Danger<'_>, style: Style) -> String {
             hang("  - ", &text, style.columns())
         }
         Danger::Resource(stack, change) => {
-            let mut text = format!(
+            let text = format!(
                 "{} ({}) in {} {}",
                 clean(facts::resource_name(change)),
                 clean(&change.resource_type),
                 clean(&stack.name),
                 facts::fate_sentence(change)
             );
-            let cause = facts::replacement_cause(change);
-            if !cause.is_empty() {
-                text.push_str(&format!(", because {cause}"));
-            }
             hang(&format!("  {} ", facts::symbol(change.action)), &text, style.columns())
         }
     }
@@ -126,7 +128,7 @@ fn stacks(plan: &Plan, style: Style) -> String {
     }
     if !plain.is_empty() {
         out.push('\n');
-        out.push_str(&stack::table(&plain, style));
+        out.push_str(&stack::groups(&plain, style));
     }
     out.push_str(&unchanged(plan, style));
     out
@@ -153,7 +155,7 @@ fn notes(plan: &Plan, style: Style) -> String {
     out
 }
 
-fn closing(plan: &Plan, style: Style) -> String {
+fn closing(plan: &Plan, shortened: bool, style: Style) -> String {
     let mut out = "\n".to_owned();
     if style.detail == Detail::Full && !plan.timings.is_empty() {
         let steps: Vec<String> = plan.timings.iter().map(|(k, s)| format!("{} {}", clean(k), seconds(*s))).collect();
@@ -163,12 +165,18 @@ fn closing(plan: &Plan, style: Style) -> String {
         return if out == "\n" { String::new() } else { out };
     }
     let digest = facts::digest(&plan.digest);
-    let what = if plan.is_dangerous() {
-        "deletes data or a stack; read it again before you deploy it"
-    } else {
-        "is not deployed yet"
+    if shortened {
+        out.push_str(&hang(
+            "",
+            &format!("Shortened; for everything: offshoot show {digest} --verbose"),
+            style.columns(),
+        ));
+    }
+    let what = match facts::destroys(plan) {
+        what if what.is_empty() => "is not deployed yet".to_owned(),
+        what => format!("{what}: read it again before you deploy it"),
     };
-    out.push_str(&hang("", &capital(&format!("plan {digest} {what}. To deploy exactly this:")), style.columns()));
+    out.push_str(&hang("", &format!("Plan {digest} {what}. To deploy exactly this:"), style.columns()));
     out.push_str(&format!("  {}\n", style.paint(Tone::Link, &facts::deploy_command(plan))));
     out
 }
@@ -205,7 +213,7 @@ mod tests {
     notes → prod
     revision 9f8e7d6c of acme/notes, account 111111111111, eu-west-1
 
-    2 stacks change (2 to create).
+    2 stacks to create.
 
     More access than before
       prod-notes-api: 1 IAM permission
@@ -241,6 +249,7 @@ mod tests {
       Outputs
         ~ Url  known after the deployment
 
+    Shortened; for everything: offshoot show 1a2b3c4d5e6f --verbose
     Plan 1a2b3c4d5e6f is not deployed yet. To deploy exactly this:
       offshoot deploy --plan 1a2b3c4d5e6f
     "#);
@@ -248,14 +257,14 @@ mod tests {
     notes → prod
     revision 9f8e7d6c of acme/notes, account 111111111111, eu-west-1
 
-    1 stack changes (1 to update), 2 unchanged.
+    1 stack to update, 2 unchanged.
 
     ~ prod-notes-api: update (+1 ~2)
       the template and 1 asset differ from what is deployed
       ~ Api/Create/Resource           Lambda::Function
-          MemorySize                  128 → 256
-          Timeout                     (none) → 30
-          Environment.…riables.LEVEL  "(redacted)" → "(redacted)"
+          MemorySize                   128 → 256
+          Timeout                      (none) → 30
+          Environment.Variables.LEVEL  "(redacted)", changed
       ~ Api/Flow/Resource             StepFunctions::StateMachine
           DefinitionString
               … 5 lines as before
@@ -264,11 +273,13 @@ mod tests {
               … 7 lines as before
       + Api/Create/LogGroup/Resource  Logs::LogGroup
       Functions
-        Api/Create: index.handler, nodejs22.x, 12.3 kB → 12.8 kB (+500 B) from 2
-        files
+        ~ Api/Create: index.handler, nodejs22.x, 12.3 kB → 12.8 kB (+500 B), 2
+          source files
           environment: LEVEL
       Outputs
-        ~ Url  "https://old.execute-api.eu-west-1.amazonaws.com/" → "https://new.ex…
+        ~ Url
+            - https://old.execute-api.eu-west-1.amazonaws.com/
+            + https://new.execute-api.eu-west-1.amazonaws.com/
 
     = unchanged: prod-notes-data and prod-notes-web
 
@@ -279,7 +290,7 @@ mod tests {
     notes → prod
     revision 9f8e7d6c of acme/notes, account 111111111111, eu-west-1
 
-    1 stack changes (1 to update), 2 unchanged.
+    1 stack to update, 2 unchanged.
 
     ~ prod-notes-api: update (+1 ~2)
       the template and 1 asset differ from what is deployed
@@ -288,7 +299,7 @@ mod tests {
           Code.S3Key                   "aaaa1111.zip" → "bbbb2222.zip"
           MemorySize                   128 → 256
           Timeout                      (none) → 30
-          Environment.Variables.LEVEL  "(redacted)" → "(redacted)"
+          Environment.Variables.LEVEL  "(redacted)", changed
       ~ Api/Flow/Resource             StepFunctions::StateMachine
           logical id ApiFlowResource1A2B3C4D, physical id prod-apiflowresource1a2b3c4d
           DefinitionString
@@ -299,11 +310,13 @@ mod tests {
       + Api/Create/LogGroup/Resource  Logs::LogGroup
           logical id ApiCreateLogGroupResource1A2B3C4D
       Functions
-        Api/Create: index.handler, nodejs22.x, 12.3 kB → 12.8 kB (+500 B) from 2 files
+        ~ Api/Create: index.handler, nodejs22.x, 12.3 kB → 12.8 kB (+500 B), 2 source files
           environment: LEVEL
           sources: src/create.ts and src/shared/table.ts
       Outputs
-        ~ Url  "https://old.execute-api.eu-west-1.amazonaws.com/" → "https://new.execute-api.eu-west-1.amazonaws.com/"
+        ~ Url
+            - https://old.execute-api.eu-west-1.amazonaws.com/
+            + https://new.execute-api.eu-west-1.amazonaws.com/
 
     = unchanged: prod-notes-data and prod-notes-web
 
@@ -315,19 +328,19 @@ mod tests {
     notes → prod
     revision 9f8e7d6c of acme/notes, account 111111111111, eu-west-1
 
-    1 stack changes (1 to update), 1 unchanged.
+    1 stack to update, 1 unchanged.
 
     DANGER: this plan deletes data
-      ± Data/Table/Resource (AWS::DynamoDB::Table) in prod-notes-data is replaced:
-        the old one is deleted with its data, because KeySchema changes
+      ± Data/Table/Resource (AWS::DynamoDB::Table) in prod-notes-data is replaced
+        because KeySchema changes: the old one is deleted with its data
 
     Replaced or removed
       ± Data/Stream/Resource (AWS::Lambda::EventSourceMapping) in prod-notes-data
-        may be replaced, because EventSourceArn changes
+        may be replaced because EventSourceArn changes
 
     ~ prod-notes-data: update (±2)
       the template differs from what is deployed
-      ± Data/Table/Resource   DynamoDB::Table  is replaced, loses data
+      ± Data/Table/Resource   DynamoDB::Table             replaced, loses data
           KeySchema (replaces)
               … 2 lines as before
             -     "AttributeName": "id",
@@ -335,19 +348,19 @@ mod tests {
               … 3 lines as before
           BillingMode  "PROVISIONED" → "PAY_PER_REQUEST"
       ± Data/Stream/Resource  Lambda::EventSourceMapping  may be replaced
-          EventSourceArn  "${Table.StreamArn}" → "${Table.StreamArn}" (may replace)
+          EventSourceArn  "${Table.StreamArn}", changed (may replace)
 
     = unchanged: prod-notes-api
 
-    Plan 1a2b3c4d5e6f deletes data or a stack; read it again before you deploy it.
-    To deploy exactly this:
+    Plan 1a2b3c4d5e6f deletes data: read it again before you deploy it. To deploy
+    exactly this:
       offshoot deploy --plan 1a2b3c4d5e6f
     "#);
     snapshot!(buckets_are_removed, samples::remove_buckets(), NARROW, @r#"
     notes → prod
     revision 9f8e7d6c of acme/notes, account 111111111111, eu-west-1
 
-    1 stack changes (1 to update).
+    1 stack to update.
 
     DANGER: this plan deletes data
       - Data/Cache/Resource (AWS::S3::Bucket) in prod-notes-data is deleted with its
@@ -363,27 +376,27 @@ mod tests {
 
     ~ prod-notes-data: update (-4)
       the template differs from what is deployed
-      - Data/Cache/Resource         S3::Bucket  is deleted with its data
-      - Data/Database/Resource      RDS::DBInstance  is deleted, loses data
-      - Data/Cache/Policy/Resource  S3::BucketPolicy  is deleted
-      - Data/Uploads/Resource       S3::Bucket  is taken out of the stack
+      - Data/Cache/Resource         S3::Bucket        deleted, loses data
+      - Data/Database/Resource      RDS::DBInstance   deleted, loses data
+      - Data/Cache/Policy/Resource  S3::BucketPolicy  deleted
+      - Data/Uploads/Resource       S3::Bucket        leaves the stack, stays in th…
 
-    Plan 1a2b3c4d5e6f deletes data or a stack; read it again before you deploy it.
-    To deploy exactly this:
+    Plan 1a2b3c4d5e6f deletes data: read it again before you deploy it. To deploy
+    exactly this:
       offshoot deploy --plan 1a2b3c4d5e6f
     "#);
     snapshot!(access_grows, samples::broadening(), NARROW, @r#"
     notes → prod
     revision 9f8e7d6c of acme/notes, account 111111111111, eu-west-1
 
-    1 stack changes (1 to update).
+    1 stack to update.
 
     More access than before
       prod-notes-api: 3 IAM permissions and 1 network rule
 
     ~ prod-notes-api: update (~1)
       the template differs from what is deployed
-      ~ Api/Create/ServiceR…faultPolicy/Resource  IAM::Policy
+      ~ Api/Create/ServiceRole/DefaultPolicy/Resource  IAM::Policy
           PolicyDocument
               … 3 lines as before
             -       "Action": "dynamodb:GetItem",
@@ -412,17 +425,17 @@ mod tests {
     notes → prod
     revision 9f8e7d6c of acme/notes, account 111111111111, eu-west-1
 
-    1 stack changes (1 to update).
+    1 stack to update.
 
     ~ prod-notes-api: update (+1 ~2)
       a nested stack's template differs from what is deployed
-      ~ Api/Routes.NestedSt….NestedStackResource  CloudFormation::Stack
+      ~ Api/Routes.NestedStack/Routes.NestedStackResource  CloudFormation::Stack
           TemplateURL  "https://bucket/old.json" → "https://bucket/new.json"
       in the nested stack Routes:
-      ~ Api/Routes/Get/Resource                   Lambda::Function
+      ~ Api/Routes/Get/Resource                            Lambda::Function
           MemorySize  128 → 256
       in the nested stack Routes / Admin:
-      + Api/Routes/Admin/Get/Permission           Lambda::Permission
+      + Api/Routes/Admin/Get/Permission                    Lambda::Permission
 
     Plan 1a2b3c4d5e6f is not deployed yet. To deploy exactly this:
       offshoot deploy --plan 1a2b3c4d5e6f
@@ -431,16 +444,16 @@ mod tests {
     notes → prod
     revision 9f8e7d6c of acme/notes, account 111111111111, eu-west-1
 
-    1 stack changes (1 to update).
+    1 stack to update.
 
     DANGER: this plan deletes data
       ± a`|</summary></details><script>alert(1)</script>\n## @octocat
         #1\u{202e}\u{200b}\u{1b}[31m[x](javascript:1) (AWS::DynamoDB::Table) in
         a`|</summary></details><script>alert(1)</script>\n## @octocat
-        #1\u{202e}\u{200b}\u{1b}[31m[x](javascript:1) is replaced: the old one is
-        deleted with its data, because
+        #1\u{202e}\u{200b}\u{1b}[31m[x](javascript:1) is replaced because
         a`|</summary></details><script>alert(1)</script>\n## @octocat
-        #1\u{202e}\u{200b}\u{1b}[31m[x](javascript:1) changes
+        #1\u{202e}\u{200b}\u{1b}[31m[x](javascript:1) changes: the old one is
+        deleted with its data
 
     More access than before
       a`|</summary></details><script>alert(1)</script>\n## @octocat
@@ -453,15 +466,22 @@ mod tests {
       #1\u{202e}\u{200b}\u{1b}[31m[x](javascript:1)
       account 111111111111, a`|</summary></details><script>alert(1)</script>\n##
       @octocat #1\u{202e}\u{200b}\u{1b}[31m[x](javascript:1)
-      in the nested stack a`|</summary></details><script>alert(1)</script>\n## @octocat #1\u{202e}\u{200b}\u{1b}[31m[x](javascript:1):
-      ± a`|</summary></deta…31m[x](javascript:1)  DynamoDB::Table  is replaced, los…
-          a`|</summary…javascript:1) (replaces)
+      in the nested stack a`|</summary></details><script>alert(1)</script>\n##
+      @octocat #1\u{202e}\u{200b}\u{1b}[31m[x](javascript:1):
+      ± a`|</summary></details><scrip…b}\u{1b}[31m[x](javascript:1)  DynamoDB::Tabl…
+          a`|</summary></…x](javascript:1) (replaces)
             - a`|</summary></details><script>alert(1)</script>
             - ## @octocat #1\u{202e}\u{200b}\u{1b}[31m[x](javascript:1)
             + ```
             + ````
             + </details>
-          Text                        "a\nb\n```diff\n</details>" → "a\nc\n@octocat"
+          Text
+              … 1 line as before
+            - b
+            - ```diff
+            - </details>
+            + c
+            + @octocat
       IAM
         + Allow a`|</summary></details><script>alert(1)</script>\n## @octocat
           #1\u{202e}\u{200b}\u{1b}[31m[x](javascript:1) on
@@ -470,29 +490,31 @@ mod tests {
           a`|</summary></details><script>alert(1)</script>\n## @octocat
           #1\u{202e}\u{200b}\u{1b}[31m[x](javascript:1) (grants more)
       Functions
-        a`|</summary></details><script>alert(1)</script>\n## @octocat
-        #1\u{202e}\u{200b}\u{1b}[31m[x](javascript:1):
-        a`|</summary></details><script>alert(1)</script>\n## @octocat
-        #1\u{202e}\u{200b}\u{1b}[31m[x](javascript:1)
+        ~ a`|</summary></details><script>alert(1)</script>\n## @octocat
+          #1\u{202e}\u{200b}\u{1b}[31m[x](javascript:1):
+          a`|</summary></details><script>alert(1)</script>\n## @octocat
+          #1\u{202e}\u{200b}\u{1b}[31m[x](javascript:1)
           environment: a`|</summary></details><script>alert(1)</script>\n## @octocat
                        #1\u{202e}\u{200b}\u{1b}[31m[x](javascript:1)
       Outputs
-        ~ a`|</summary></deta…31m[x](javascript:1)  "https://ok.example/a" → "a`|</…
+        ~ a`|</summary></details><script>alert(1)</script>\n## @octocat #1\u{202e}\u{200b}\u{1b}[31m[x](javascript:1)
+            - https://ok.example/a
+            + a`|</summary></details><script>alert(1)</script>\n## @octocat #1\u{202e}\u{200b}\u{1b}[31m[x](javascript:1)
 
     note: a`|</summary></details><script>alert(1)</script>\n## @octocat
           #1\u{202e}\u{200b}\u{1b}[31m[x](javascript:1)
 
-    Plan 1a2b3c4d5e6f deletes data or a stack; read it again before you deploy it.
-    To deploy exactly this:
+    Plan 1a2b3c4d5e6f deletes data: read it again before you deploy it. To deploy
+    exactly this:
       offshoot deploy --plan 1a2b3c4d5e6f
     "#);
     snapshot!(a_stack_is_deleted, samples::delete(), NARROW, @r#"
     notes → prod
     revision 9f8e7d6c of acme/notes, account 111111111111, eu-west-1
 
-    1 stack changes (1 to delete), 1 unchanged.
+    1 stack to delete, 1 unchanged.
 
-    DANGER: this plan deletes data
+    DANGER: this plan deletes data and 1 stack
       - stack prod-notes-legacy is deleted with 2 resources; 1 resource stays in the
         account without a stack
       - Legacy/Table/Resource (AWS::DynamoDB::Table) in prod-notes-legacy is deleted
@@ -500,22 +522,22 @@ mod tests {
 
     - prod-notes-legacy: delete (-3)
       the app no longer has this stack
-      - Legacy/Table/Resource    DynamoDB::Table  is deleted with its data
-      - Legacy/Archive/Resource  S3::Bucket  is taken out of the stack
-      - Legacy/Handler/Resource  Lambda::Function  is deleted
+      - Legacy/Table/Resource    DynamoDB::Table   deleted, loses data
+      - Legacy/Archive/Resource  S3::Bucket        leaves the stack, stays in the a…
+      - Legacy/Handler/Resource  Lambda::Function  deleted
 
     = unchanged: prod-notes-api
 
-    Plan 1a2b3c4d5e6f deletes data or a stack; read it again before you deploy it.
+    Plan 1a2b3c4d5e6f deletes data and 1 stack: read it again before you deploy it.
     To deploy exactly this:
       offshoot deploy --plan 1a2b3c4d5e6f --prune
     "#);
     snapshot!(a_dirty_tree_and_secrets, samples::dirty(), NARROW, @r#"
     notes → prod
-    revision 9f8e7d6c and uncommitted changes of acme/notes, account 111111111111,
+    revision 9f8e7d6c of acme/notes with uncommitted changes, account 111111111111,
     eu-west-1
 
-    1 stack changes (1 to update).
+    1 stack to update.
 
     ~ prod-notes-edge: update (~1 ←1)
       the parameters differ from what is deployed
@@ -547,15 +569,15 @@ mod tests {
         notes → prod
         revision 9f8e7d6c of acme/notes, account 111111111111, eu-west-1
 
-        273 stacks change (273 to update), 27 unchanged.
+        273 stacks to update, 27 unchanged.
 
         DANGER: this plan deletes data
-          ± Data/Table/Resource (AWS::DynamoDB::Table) in prod-tenant-017 is replaced:
-            the old one is deleted with its data, because KeySchema changes
+          ± Data/Table/Resource (AWS::DynamoDB::Table) in prod-tenant-017 is replaced
+            because KeySchema changes: the old one is deleted with its data
 
         Replaced or removed
           ± Data/Stream/Resource (AWS::Lambda::EventSourceMapping) in prod-tenant-017
-            may be replaced, because EventSourceArn changes
+            may be replaced because EventSourceArn changes
 
         More access than before
           prod-tenant-042: 3 IAM permissions and 1 network rule
@@ -563,7 +585,7 @@ mod tests {
         ~ prod-tenant-017: update (±2)
           the template differs from what is deployed
           in the app: prod-notes-data
-          ± Data/Table/Resource   DynamoDB::Table  is replaced, loses data
+          ± Data/Table/Resource   DynamoDB::Table             replaced, loses data
               KeySchema (replaces)
                   … 2 lines as before
                 -     "AttributeName": "id",
@@ -571,12 +593,12 @@ mod tests {
                   … 3 lines as before
               BillingMode  "PROVISIONED" → "PAY_PER_REQUEST"
           ± Data/Stream/Resource  Lambda::EventSourceMapping  may be replaced
-              EventSourceArn  "${Table.StreamArn}" → "${Table.StreamArn}" (may replace)
+              EventSourceArn  "${Table.StreamArn}", changed (may replace)
 
         ~ prod-tenant-042: update (~1)
           the template differs from what is deployed
           in the app: prod-notes-api
-          ~ Api/Create/ServiceR…faultPolicy/Resource  IAM::Policy
+          ~ Api/Create/ServiceRole/DefaultPolicy/Resource  IAM::Policy
               PolicyDocument
                   … 3 lines as before
                 -       "Action": "dynamodb:GetItem",
@@ -598,23 +620,23 @@ mod tests {
             + TCP 22 in from 0.0.0.0/0 of WebGroup (opens more)
             - all traffic out to 10.0.0.0/8 of WebGroup
 
-        ~ prod-tenant-000  update  ~1  1 asset differs from what is deployed
-        ~ prod-tenant-001  update  ~1  1 asset differs from what is deployed
-        ~ prod-tenant-002  update  ~1  1 asset differs from what is deployed
-        ~ prod-tenant-003  update  ~1  1 asset differs from what is deployed
-        ~ prod-tenant-004  update  ~1  1 asset differs from what is deployed
-        ~ prod-tenant-006  update  ~1  1 asset differs from what is deployed
-        ~ prod-tenant-007  update  ~1  1 asset differs from what is deployed
-        ~ prod-tenant-008  update  ~1  1 asset differs from what is deployed
+        ~ 271 stacks, each: update (~1), 1 asset differs from what is deployed
+          prod-tenant-000, prod-tenant-001, prod-tenant-002, prod-tenant-003,
+          prod-tenant-004, prod-tenant-006, prod-tenant-007, prod-tenant-008,
+          prod-tenant-009, prod-tenant-010, prod-tenant-011, prod-tenant-012
+          … and 259 more
+
+        = unchanged: prod-tenant-005, prod-tenant-016, prod-tenant-027, prod-tenant-038,
+          prod-tenant-049, prod-tenant-060 and 21 more
         […]
-        ~ prod-tenant-298  update  ~1  1 asset differs from what is deployed
-        ~ prod-tenant-299  update  ~1  1 asset differs from what is deployed
+          … and 259 more
 
         = unchanged: prod-tenant-005, prod-tenant-016, prod-tenant-027, prod-tenant-038,
           prod-tenant-049, prod-tenant-060 and 21 more
 
-        Plan 1a2b3c4d5e6f deletes data or a stack; read it again before you deploy it.
-        To deploy exactly this:
+        Shortened; for everything: offshoot show 1a2b3c4d5e6f --verbose
+        Plan 1a2b3c4d5e6f deletes data: read it again before you deploy it. To deploy
+        exactly this:
           offshoot deploy --plan 1a2b3c4d5e6f
         "#);
     }

@@ -115,6 +115,18 @@ pub fn hang(prefix: &str, text: &str, columns: usize) -> String {
     out
 }
 
+/// Like [`hang`], but a command at the end (`…, then: offshoot deploy --resume`) gets a line of its own where it would
+/// be broken, so that it can be copied.
+pub fn hang_command(prefix: &str, text: &str, columns: usize) -> String {
+    match text.rsplit_once(": offshoot ") {
+        Some((before, command)) if width(prefix) + width(text) > columns => {
+            let indent = " ".repeat(width(prefix) + 2);
+            format!("{}{indent}offshoot {command}\n", hang(prefix, &format!("{before}:"), columns))
+        }
+        _ => hang(prefix, text, columns),
+    }
+}
+
 /// `1 stack`, `3 stacks`.
 pub fn count(n: usize, noun: &str) -> String {
     if n == 1 { format!("1 {noun}") } else { format!("{} {}", thousands(n as u64), plural(noun)) }
@@ -181,12 +193,6 @@ pub fn first(items: &[String], n: usize) -> String {
         }
         _ => list(items),
     }
-}
-
-/// The first letter in upper case.
-pub fn capital(text: &str) -> String {
-    let mut chars = text.chars();
-    chars.next().map_or_else(String::new, |c| c.to_uppercase().chain(chars).collect())
 }
 
 #[cfg(test)]

@@ -31,11 +31,6 @@ pub fn html_code(name: &str) -> String {
     format!("<code>{}</code>", entities(&clip(name, NAME_CHARS)))
 }
 
-/// A sentence inside HTML.
-pub fn html_text(text: &str) -> String {
-    unlinked(&entities(&clip(text, TEXT_CHARS)))
-}
-
 /// Everything but letters, digits and what never means anything as a numeric entity.
 fn entities(text: &str) -> String {
     let mut out = String::with_capacity(text.len());

@@ -22,6 +22,17 @@ impl Budget {
         Budget { left: limit_chars.saturating_sub(length(fixed) + SENTENCE_CHARS) }
     }
 
+    /// Sets a share of the room apart; what is not used of it comes back by [`Budget::give_back`].
+    pub fn split(&mut self, percent: usize) -> Self {
+        let share = Budget { left: self.left * percent / 100 };
+        self.left -= share.left;
+        share
+    }
+
+    pub fn give_back(&mut self, share: Self) {
+        self.left += share.left;
+    }
+
     /// Takes the room for `text`, or says that there is not enough.
     pub fn take(&mut self, text: &str) -> bool {
         let needed = length(text);
@@ -108,9 +119,12 @@ pub fn minimal(text: String, plan: &Plan, limit_chars: usize) -> String {
         return text;
     }
     let digest = facts::digest(&plan.digest);
-    let danger = if plan.is_dangerous() { " It deletes data or a stack." } else { "" };
+    let danger = match facts::destroys(plan) {
+        what if what.is_empty() => what,
+        what => format!(" The plan {what}."),
+    };
     let text = format!(
-        "{}.{danger} The plan is too long for this place: {}\n",
+        "{}.{danger} Too long for this place; read it with {}\n",
         facts::headline(plan),
         code(&format!("offshoot show {digest}"))
     );

@@ -106,7 +106,7 @@ fn reason(reason: &str) -> String {
 
 /// An error that ended a run, in at most `limit_chars`.
 pub fn failure(error: &Error, limit_chars: usize) -> String {
-    let mut out = format!("**{}**\n\n", text(error.doing()));
+    let mut out = format!("### Stopped while {}\n\n", text(error.doing()));
     let mut lines = error.what().to_owned();
     for cause in causes(error) {
         lines.push_str(&format!("\nbecause: {cause}"));

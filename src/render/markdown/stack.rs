@@ -1,8 +1,8 @@
 //! The folded details of each stack: resources, properties as a diff, IAM, network, functions, outputs.
 
 use crate::plan::{
-    Action, Change, FunctionChange, IamChange, NetworkChange, OutputChange, Plan, PropertyChange, Recreate, Sign,
-    StackPlan,
+    Action, Change, FunctionChange, IamChange, IamKind, NetworkChange, OutputChange, Plan, PropertyChange, Recreate,
+    Sign, StackPlan,
 };
 
 use crate::render::facts::{self, Counts};
@@ -119,7 +119,7 @@ fn resources(stack: &StackPlan, level: Level) -> String {
         .filter(|change| shows(change, level))
         .map(|change| {
             let what = match change.action {
-                Action::Replace | Action::Remove => facts::fate_sentence(change),
+                Action::Replace | Action::Remove => text(&facts::fate_sentence(change)),
                 Action::Add => "is added".to_owned(),
                 Action::Modify => "is modified".to_owned(),
                 Action::Import => "is imported".to_owned(),
@@ -170,6 +170,8 @@ fn property_lines(property: &PropertyChange) -> Vec<String> {
     let difference = value::difference(property.before.as_ref(), property.after.as_ref());
     let short = |v: &Option<serde_json::Value>| v.as_ref().map(value::inline).filter(|t| t.chars().count() <= 80);
     match (short(&property.before), short(&property.after)) {
+        // a secret, or a reference whose target moves: the text says nothing
+        (Some(before), Some(after)) if before == after => vec![format!("! {name}: {after}, changed{note}")],
         (Some(before), Some(after)) => vec![format!("- {name}: {before}"), format!("+ {name}: {after}{note}")],
         (Some(before), None) if property.after.is_none() => vec![format!("- {name}: {before}{note}")],
         (None, Some(after)) if property.before.is_none() => vec![format!("+ {name}: {after}{note}")],
@@ -213,8 +215,9 @@ fn iam(changes: &[IamChange]) -> String {
     let rows: String = sorted
         .iter()
         .map(|c| {
-            let cells = [&c.effect, &c.action, &c.resource, &c.principal, &c.condition].map(|v| cell(v)).join(" | ");
-            format!("| {} | {cells} | {} |\n", sign(c.change, c.broadens), grants(c.broadens))
+            let effect = if c.kind == IamKind::Managed { "managed policy".to_owned() } else { cell(&c.effect) };
+            let cells = [&c.action, &c.resource, &c.principal, &c.condition].map(|v| cell(v)).join(" | ");
+            format!("| {} | {effect} | {cells} | {} |\n", sign(c.change, c.broadens), grants(c.broadens))
         })
         .collect();
     format!(
@@ -274,7 +277,14 @@ fn outputs(changes: &[OutputChange]) -> String {
     };
     let rows: String = changes
         .iter()
-        .map(|c| format!("| {} | {} | {} |\n", code(&c.name), value(&c.before), value(&c.after)))
+        .map(|c| {
+            let after = if c.before.is_none() && c.after.is_none() {
+                "known after the deployment".into()
+            } else {
+                value(&c.after)
+            };
+            format!("| {} | {} | {after} |\n", code(&c.name), value(&c.before))
+        })
         .collect();
     format!("\n**Outputs**\n\n| Output | Before | After |\n|---|---|---|\n{rows}")
 }

@@ -25,7 +25,7 @@ snapshot!(no_change, plan(&samples::nothing(), COMMENT_CHARS), @r#"
 snapshot!(new_stacks, plan(&samples::create(), COMMENT_CHARS), @r#"
 ### `notes` → `prod`
 
-**2 stacks change (2 to create).** Revision `9f8e7d6c`, account `111111111111`, `eu-west-1`.
+**2 stacks to create.** Revision `9f8e7d6c`, account `111111111111`, `eu-west-1`.
 
 **More access than before**
 
@@ -102,7 +102,7 @@ This stack waits for what prod-notes-data will export; until then these changes 
 
 | Output | Before | After |
 |---|---|---|
-| `Url` |  |  |
+| `Url` |  | known after the deployment |
 
 </details>
 
@@ -111,7 +111,7 @@ Plan `1a2b3c4d5e6f`. To deploy exactly this: `offshoot deploy --plan 1a2b3c4d5e6
 snapshot!(an_update, plan_with(&samples::update(), COMMENT_CHARS, "/offshoot deploy prod"), @r#"
 ### `notes` → `prod`
 
-**1 stack changes (1 to update), 2 unchanged.** Revision `9f8e7d6c`, account `111111111111`, `eu-west-1`.
+**1 stack to update, 2 unchanged.** Revision `9f8e7d6c`, account `111111111111`, `eu-west-1`.
 
 | | Stack | Action | Resources | Why |
 |---|---|---|---|---|
@@ -130,8 +130,7 @@ snapshot!(an_update, plan_with(&samples::update(), COMMENT_CHARS, "/offshoot dep
 - MemorySize: 128
 + MemorySize: 256
 + Timeout: 30
-- Environment.Variables.LEVEL: "(redacted)"
-+ Environment.Variables.LEVEL: "(redacted)"
+! Environment.Variables.LEVEL: "(redacted)", changed
 @@ Api/Flow/Resource @@
   DefinitionString:
     … 5 lines as before
@@ -159,16 +158,16 @@ Plan `1a2b3c4d5e6f`. To deploy exactly this: `/offshoot deploy prod`
 snapshot!(a_table_is_replaced, plan(&samples::replace_table(), COMMENT_CHARS), @r#"
 ### `notes` → `prod`
 
-**1 stack changes (1 to update), 1 unchanged.** Revision `9f8e7d6c`, account `111111111111`, `eu-west-1`.
+**1 stack to update, 1 unchanged.** Revision `9f8e7d6c`, account `111111111111`, `eu-west-1`.
 
 > [!CAUTION]
 > **This plan deletes data.**
 >
-> - ± `Data/Table/Resource` (`AWS::DynamoDB::Table`) in `prod-notes-data` is replaced: the old one is deleted with its data, because KeySchema changes
+> - ± `Data/Table/Resource` (`AWS::DynamoDB::Table`) in `prod-notes-data` is replaced because KeySchema changes: the old one is deleted with its data
 
 **Replaced or removed**
 
-- ± `Data/Stream/Resource` (`AWS::Lambda::EventSourceMapping`) in `prod-notes-data` may be replaced, because EventSourceArn changes
+- ± `Data/Stream/Resource` (`AWS::Lambda::EventSourceMapping`) in `prod-notes-data` may be replaced because EventSourceArn changes
 
 | | Stack | Action | Resources | Why |
 |---|---|---|---|---|
@@ -178,8 +177,8 @@ snapshot!(a_table_is_replaced, plan(&samples::replace_table(), COMMENT_CHARS), @
 
 | | Resource | Type | |
 |---|---|---|---|
-| ± | `Data/Table/Resource` | `AWS::DynamoDB::Table` | **is replaced: the old one is deleted with its data** |
-| ± | `Data/Stream/Resource` | `AWS::Lambda::EventSourceMapping` | may be replaced |
+| ± | `Data/Table/Resource` | `AWS::DynamoDB::Table` | **is replaced because KeySchema changes: the old one is deleted with its data** |
+| ± | `Data/Stream/Resource` | `AWS::Lambda::EventSourceMapping` | may be replaced because EventSourceArn changes |
 
 ```diff
 @@ Data/Table/Resource @@
@@ -188,8 +187,7 @@ snapshot!(a_table_is_replaced, plan(&samples::replace_table(), COMMENT_CHARS), @
 - BillingMode: "PROVISIONED"
 + BillingMode: "PAY_PER_REQUEST"
 @@ Data/Stream/Resource @@
-- EventSourceArn: "${Table.StreamArn}"
-+ EventSourceArn: "${Table.StreamArn}" (may replace)
+! EventSourceArn: "${Table.StreamArn}", changed (may replace)
 ```
 
 </details>
@@ -199,7 +197,7 @@ Plan `1a2b3c4d5e6f`. It deletes data or a stack: read it again before you deploy
 snapshot!(buckets_are_removed, plan(&samples::remove_buckets(), COMMENT_CHARS), @r#"
 ### `notes` → `prod`
 
-**1 stack changes (1 to update).** Revision `9f8e7d6c`, account `111111111111`, `eu-west-1`.
+**1 stack to update.** Revision `9f8e7d6c`, account `111111111111`, `eu-west-1`.
 
 > [!CAUTION]
 > **This plan deletes data.**
@@ -232,7 +230,7 @@ Plan `1a2b3c4d5e6f`. It deletes data or a stack: read it again before you deploy
 snapshot!(access_grows, plan(&samples::broadening(), COMMENT_CHARS), @r#"
 ### `notes` → `prod`
 
-**1 stack changes (1 to update).** Revision `9f8e7d6c`, account `111111111111`, `eu-west-1`.
+**1 stack to update.** Revision `9f8e7d6c`, account `111111111111`, `eu-west-1`.
 
 **More access than before**
 
@@ -266,7 +264,7 @@ snapshot!(access_grows, plan(&samples::broadening(), COMMENT_CHARS), @r#"
 | | Effect | Action | Resource | Principal | Condition | |
 |---|---|---|---|---|---|---|
 | **+** | `Allow` | `dynamodb:*` | `*` | `${Api/Create/ServiceRole}` |  | **grants more** |
-| **+** |  | `arn:aws:iam::aws:policy/AdministratorAccess` | `${Api/Create/ServiceRole}` |  |  | **grants more** |
+| **+** | managed policy | `arn:aws:iam::aws:policy/AdministratorAccess` | `${Api/Create/ServiceRole}` |  |  | **grants more** |
 | **+** | `Allow` | `lambda:InvokeFunction` | `${Api/Create}` | `Service:apigateway.amazonaws.com` | `"ArnLike": {"AWS:SourceArn": "arn:aws:execute-api:eu-west-1:111111111111:abc/*"}` | **grants more** |
 | − | `Allow` | `dynamodb:GetItem` | `${Data.TableArn}` | `${Api/Create/ServiceRole}` |  |  |
 
@@ -284,7 +282,7 @@ Plan `1a2b3c4d5e6f`. To deploy exactly this: `offshoot deploy --plan 1a2b3c4d5e6
 snapshot!(nested_stacks, plan(&samples::nested(), COMMENT_CHARS), @r#"
 ### `notes` → `prod`
 
-**1 stack changes (1 to update).** Revision `9f8e7d6c`, account `111111111111`, `eu-west-1`.
+**1 stack to update.** Revision `9f8e7d6c`, account `111111111111`, `eu-west-1`.
 
 | | Stack | Action | Resources | Why |
 |---|---|---|---|---|
@@ -314,12 +312,12 @@ Plan `1a2b3c4d5e6f`. To deploy exactly this: `offshoot deploy --plan 1a2b3c4d5e6
 snapshot!(hostile_names, plan(&samples::hostile(), COMMENT_CHARS), @r#"
 ### `notes` → `prod`
 
-**1 stack changes (1 to update).** Revision `9f8e7d6c`, account `111111111111`, `eu-west-1`.
+**1 stack to update.** Revision `9f8e7d6c`, account `111111111111`, `eu-west-1`.
 
 > [!CAUTION]
 > **This plan deletes data.**
 >
-> - ± <code>a&#96;&#124;&#60;/summary&#62;&#60;/details&#62;&#60;script&#62;alert(1)&#60;/script&#62;&#92;n&#35;&#35; &#64;octocat &#35;1&#92;u&#123;202e&#125;&#92;u&#123;200b&#125;&#92;u&#123;1b&#125;&#91;31m&#91;x&#93;(javascript:1)</code> (`AWS::DynamoDB::Table`) in <code>a&#96;&#124;&#60;/summary&#62;&#60;/details&#62;&#60;script&#62;alert(1)&#60;/script&#62;&#92;n&#35;&#35; &#64;octocat &#35;1&#92;u&#123;202e&#125;&#92;u&#123;200b&#125;&#92;u&#123;1b&#125;&#91;31m&#91;x&#93;(javascript:1)</code> is replaced: the old one is deleted with its data, because a\`&#124;&lt;/summary&gt;&lt;/details&gt;&lt;script&gt;alert(1)&lt;/script&gt;\\n\#&#8203;\#&#8203; @&#8203;octocat \#&#8203;1\\u{202e}\\u{200b}\\u{1b}\[31m\[x\](javascript:1) changes
+> - ± <code>a&#96;&#124;&#60;/summary&#62;&#60;/details&#62;&#60;script&#62;alert(1)&#60;/script&#62;&#92;n&#35;&#35; &#64;octocat &#35;1&#92;u&#123;202e&#125;&#92;u&#123;200b&#125;&#92;u&#123;1b&#125;&#91;31m&#91;x&#93;(javascript:1)</code> (`AWS::DynamoDB::Table`) in <code>a&#96;&#124;&#60;/summary&#62;&#60;/details&#62;&#60;script&#62;alert(1)&#60;/script&#62;&#92;n&#35;&#35; &#64;octocat &#35;1&#92;u&#123;202e&#125;&#92;u&#123;200b&#125;&#92;u&#123;1b&#125;&#91;31m&#91;x&#93;(javascript:1)</code> is replaced because a\`&#124;&lt;/summary&gt;&lt;/details&gt;&lt;script&gt;alert(1)&lt;/script&gt;\\n\#&#8203;\#&#8203; @&#8203;octocat \#&#8203;1\\u{202e}\\u{200b}\\u{1b}\[31m\[x\](javascript:1) changes: the old one is deleted with its data
 
 **More access than before**
 
@@ -335,7 +333,7 @@ In the app: <code>xa&#96;&#124;&#60;/summary&#62;&#60;/details&#62;&#60;script&#
 
 | | Resource | Type | |
 |---|---|---|---|
-| ± | <code>a&#96;&#124;&#60;/summary&#62;&#60;/details&#62;&#60;script&#62;alert(1)&#60;/script&#62;&#92;n&#35;&#35; &#64;octocat &#35;1&#92;u&#123;202e&#125;&#92;u&#123;200b&#125;&#92;u&#123;1b&#125;&#91;31m&#91;x&#93;(javascript:1)</code> in nested stack <code>a&#96;&#124;&#60;/summary&#62;&#60;/details&#62;&#60;script&#62;alert(1)&#60;/script&#62;&#92;n&#35;&#35; &#64;octocat &#35;1&#92;u&#123;202e&#125;&#92;u&#123;200b&#125;&#92;u&#123;1b&#125;&#91;31m&#91;x&#93;(javascript:1)</code> | `AWS::DynamoDB::Table` | **is replaced: the old one is deleted with its data** |
+| ± | <code>a&#96;&#124;&#60;/summary&#62;&#60;/details&#62;&#60;script&#62;alert(1)&#60;/script&#62;&#92;n&#35;&#35; &#64;octocat &#35;1&#92;u&#123;202e&#125;&#92;u&#123;200b&#125;&#92;u&#123;1b&#125;&#91;31m&#91;x&#93;(javascript:1)</code> in nested stack <code>a&#96;&#124;&#60;/summary&#62;&#60;/details&#62;&#60;script&#62;alert(1)&#60;/script&#62;&#92;n&#35;&#35; &#64;octocat &#35;1&#92;u&#123;202e&#125;&#92;u&#123;200b&#125;&#92;u&#123;1b&#125;&#91;31m&#91;x&#93;(javascript:1)</code> | `AWS::DynamoDB::Table` | **is replaced because a\`&#124;&lt;/summary&gt;&lt;/details&gt;&lt;script&gt;alert(1)&lt;/script&gt;\\n\#&#8203;\#&#8203; @&#8203;octocat \#&#8203;1\\u{202e}\\u{200b}\\u{1b}\[31m\[x\](javascript:1) changes: the old one is deleted with its data** |
 
 `````diff
 @@ a`|</summary></details><script>alert(1)</script>\n## @octocat #1\u{202e}\u{200b}\u{1b}[31m[x](javascript:1) @@
@@ -378,10 +376,10 @@ Plan `1a2b3c4d5e6f`. It deletes data or a stack: read it again before you deploy
 snapshot!(a_stack_is_deleted, plan(&samples::delete(), COMMENT_CHARS), @r#"
 ### `notes` → `prod`
 
-**1 stack changes (1 to delete), 1 unchanged.** Revision `9f8e7d6c`, account `111111111111`, `eu-west-1`.
+**1 stack to delete, 1 unchanged.** Revision `9f8e7d6c`, account `111111111111`, `eu-west-1`.
 
 > [!CAUTION]
-> **This plan deletes data.**
+> **This plan deletes data and 1 stack.**
 >
 > - stack `prod-notes-legacy` is deleted with 2 resources; 1 resource stays in the account without a stack
 > - − `Legacy/Table/Resource` (`AWS::DynamoDB::Table`) in `prod-notes-legacy` is deleted with its data
@@ -405,7 +403,7 @@ Plan `1a2b3c4d5e6f`. It deletes data or a stack: read it again before you deploy
 snapshot!(a_dirty_tree_and_secrets, plan(&samples::dirty(), COMMENT_CHARS), @r#"
 ### `notes` → `prod`
 
-**1 stack changes (1 to update).** Revision `9f8e7d6c` and uncommitted changes, account `111111111111`, `eu-west-1`.
+**1 stack to update.** Revision `9f8e7d6c` with uncommitted changes, account `111111111111`, `eu-west-1`.
 
 | | Stack | Action | Resources | Why |
 |---|---|---|---|---|
@@ -438,16 +436,16 @@ Plan `1a2b3c4d5e6f`. To deploy exactly this: `offshoot deploy --plan 1a2b3c4d5e6
 snapshot!(three_hundred_stacks_in_4000_characters, plan(&samples::many(), 4_000), @r#"
 ### `notes` → `prod`
 
-**273 stacks change (273 to update), 27 unchanged.** Revision `9f8e7d6c`, account `111111111111`, `eu-west-1`.
+**273 stacks to update, 27 unchanged.** Revision `9f8e7d6c`, account `111111111111`, `eu-west-1`.
 
 > [!CAUTION]
 > **This plan deletes data.**
 >
-> - ± `Data/Table/Resource` (`AWS::DynamoDB::Table`) in `prod-tenant-017` is replaced: the old one is deleted with its data, because KeySchema changes
+> - ± `Data/Table/Resource` (`AWS::DynamoDB::Table`) in `prod-tenant-017` is replaced because KeySchema changes: the old one is deleted with its data
 
 **Replaced or removed**
 
-- ± `Data/Stream/Resource` (`AWS::Lambda::EventSourceMapping`) in `prod-tenant-017` may be replaced, because EventSourceArn changes
+- ± `Data/Stream/Resource` (`AWS::Lambda::EventSourceMapping`) in `prod-tenant-017` may be replaced because EventSourceArn changes
 
 **More access than before**
 
@@ -474,27 +472,56 @@ snapshot!(three_hundred_stacks_in_4000_characters, plan(&samples::many(), 4_000)
 |  | `prod-tenant-018` | update | ~1 | 1 asset differs from what is deployed |
 |  | `prod-tenant-019` | update | ~1 | 1 asset differs from what is deployed |
 |  | `prod-tenant-020` | update | ~1 | 1 asset differs from what is deployed |
-|  | `prod-tenant-021` | update | ~1 | 1 asset differs from what is deployed |
-|  | `prod-tenant-022` | update | ~1 | 1 asset differs from what is deployed |
-|  | `prod-tenant-023` | update | ~1 | 1 asset differs from what is deployed |
-|  | `prod-tenant-024` | update | ~1 | 1 asset differs from what is deployed |
-|  | `prod-tenant-025` | update | ~1 | 1 asset differs from what is deployed |
-|  | `prod-tenant-026` | update | ~1 | 1 asset differs from what is deployed |
-|  | `prod-tenant-028` | update | ~1 | 1 asset differs from what is deployed |
-|  | `prod-tenant-029` | update | ~1 | 1 asset differs from what is deployed |
-|  | `prod-tenant-030` | update | ~1 | 1 asset differs from what is deployed |
-|  | `prod-tenant-031` | update | ~1 | 1 asset differs from what is deployed |
-|  | `prod-tenant-032` | update | ~1 | 1 asset differs from what is deployed |
-|  | `prod-tenant-033` | update | ~1 | 1 asset differs from what is deployed |
-|  | `prod-tenant-034` | update | ~1 | 1 asset differs from what is deployed |
-|  | `prod-tenant-035` | update | ~1 | 1 asset differs from what is deployed |
 | 🔑 | `prod-tenant-042` | update | ~1 | the template differs from what is deployed |
 
-**Shortened to fit.** Left out: 239 stacks of the table, 273 stacks in detail, 6 access changes, 274 resources and 275 changed properties. The whole plan: `offshoot show 1a2b3c4d5e6f`
+<details><summary>~ <code>prod-tenant-000</code>: update (~1)</summary>
+
+</details>
+
+<details><summary>~ <code>prod-tenant-001</code>: update (~1)</summary>
+
+</details>
+
+<details><summary>~ <code>prod-tenant-002</code>: update (~1)</summary>
+
+</details>
+
+<details><summary>~ <code>prod-tenant-003</code>: update (~1)</summary>
+
+</details>
+
+<details><summary>~ <code>prod-tenant-004</code>: update (~1)</summary>
+
+</details>
+
+<details><summary>~ <code>prod-tenant-006</code>: update (~1)</summary>
+
+</details>
+
+<details><summary>~ <code>prod-tenant-007</code>: update (~1)</summary>
+
+</details>
+
+<details><summary>~ <code>prod-tenant-008</code>: update (~1)</summary>
+
+</details>
+
+<details><summary>~ <code>prod-tenant-017</code>: update (±2)</summary>
+
+In the app: `prod-notes-data`
+
+| | Resource | Type | |
+|---|---|---|---|
+| ± | `Data/Table/Resource` | `AWS::DynamoDB::Table` | **is replaced because KeySchema changes: the old one is deleted with its data** |
+| ± | `Data/Stream/Resource` | `AWS::Lambda::EventSourceMapping` | may be replaced because EventSourceArn changes |
+
+</details>
+
+**Shortened to fit.** Left out: 253 stacks of the table, 264 stacks in detail, 6 access changes, 272 resources and 275 changed properties. The whole plan: `offshoot show 1a2b3c4d5e6f`
 
 Plan `1a2b3c4d5e6f`. It deletes data or a stack: read it again before you deploy it. To deploy exactly this: `offshoot deploy --plan 1a2b3c4d5e6f`
 "#);
-snapshot!(hardly_any_room, plan(&samples::replace_table(), 200), @"1 stack changes (1 to update), 1 unchanged. It deletes data or a stack. The plan is too long for this place: `offshoot show 1a2b3c4d5e6f`");
+snapshot!(hardly_any_room, plan(&samples::replace_table(), 200), @"1 stack to update, 1 unchanged. The plan deletes data. Too long for this place; read it with `offshoot show 1a2b3c4d5e6f`");
 snapshot!(a_deployment, applied(&samples::applied(), COMMENT_CHARS), @r#"
 ### `notes` → `prod`
 
@@ -571,7 +598,7 @@ fn an_error_before_the_deployment() {
     .at("offshoot.yml", 3, 5)
     .next("wait for it, or run: offshoot unlock --stage prod");
     insta::assert_snapshot!(failure(&error, COMMENT_CHARS), @r#"
-    **locking stage prod**
+    ### Stopped while locking stage prod
 
     ```
     another run holds the lock since 14:03:

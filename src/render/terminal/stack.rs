@@ -4,7 +4,7 @@ use crate::plan::{Action, Change, Plan, PropertyChange, Recreate, StackAction, S
 
 use crate::render::facts::{self, Counts};
 use crate::render::style::{Detail, Style, Tone};
-use crate::render::text::{clean, cut, cut_middle, hang, pad, thousands, width};
+use crate::render::text::{clean, count, cut, cut_middle, hang, pad, thousands, width};
 use crate::render::value::{self, Line};
 
 use super::tables;
@@ -13,6 +13,8 @@ use super::tables;
 const SHORT_RESOURCES: usize = 15;
 const SHORT_PROPERTIES: usize = 6;
 const SHORT_LINES: usize = 8;
+/// How many names of stacks that change alike.
+const SHORT_NAMES: usize = 12;
 
 /// Everything about one stack that changes.
 pub fn section(plan: &Plan, stack: &StackPlan, style: Style) -> String {
@@ -58,18 +60,35 @@ fn head(plan: &Plan, stack: &StackPlan, style: Style) -> String {
     out
 }
 
-/// One line for each stack, aligned: for plans of many stacks.
-pub fn table(stacks: &[&StackPlan], style: Style) -> String {
-    let names: Vec<String> = stacks.iter().map(|s| clean(&s.name)).collect();
-    let counts: Vec<String> = stacks.iter().map(|s| Counts::of(&s.changes).symbols()).collect();
-    let name_width = names.iter().map(|n| width(n)).max().unwrap_or(0).min(style.columns() / 2);
-    let count_width = counts.iter().map(|n| width(n)).max().unwrap_or(0);
+/// Plans of many stacks: those that differ only in their names stand together.
+pub fn groups(stacks: &[&StackPlan], style: Style) -> String {
+    let mut groups: Vec<(String, StackAction, Vec<String>)> = Vec::new();
+    for stack in stacks {
+        let (_, word) = facts::stack_action(stack.action);
+        let what = format!("{word} ({}), {}", Counts::of(&stack.changes).symbols(), clean(&stack.why));
+        match groups.iter_mut().find(|(text, ..)| *text == what) {
+            Some((_, _, names)) => names.push(clean(&stack.name)),
+            None => groups.push((what, stack.action, vec![clean(&stack.name)])),
+        }
+    }
     let mut out = String::new();
-    for ((stack, name), counts) in stacks.iter().zip(&names).zip(&counts) {
-        let (symbol, word) = facts::stack_action(stack.action);
-        let name = pad(&cut_middle(name, name_width), name_width);
-        let line = format!("{symbol} {name}  {word}  {}  {}", pad(counts, count_width), clean(&stack.why));
-        out.push_str(&format!("{}\n", style.paint(tone(stack.action), cut(&line, style.columns()).trim_end())));
+    for (what, action, names) in groups {
+        let (symbol, _) = facts::stack_action(action);
+        let head = match names.as_slice() {
+            [one] => format!("{symbol} {one}: {what}"),
+            _ => format!("{symbol} {}, each: {what}", count(names.len(), "stack")),
+        };
+        out.push_str(&format!("{}\n", style.paint(tone(action), &cut(&head, style.columns()))));
+        if names.len() > 1 {
+            out.push_str(&hang(
+                "  ",
+                &names.iter().take(SHORT_NAMES).cloned().collect::<Vec<_>>().join(", "),
+                style.columns(),
+            ));
+        }
+        if names.len() > SHORT_NAMES {
+            out.push_str(&format!("  … and {} more\n", thousands((names.len() - SHORT_NAMES) as u64)));
+        }
     }
     out
 }
@@ -80,15 +99,19 @@ fn resources(stack: &StackPlan, style: Style) -> String {
     // one line more costs less than the line that says it is missing
     let limit = if changes.len() == limit + 1 { limit + 1 } else { limit };
     let names: Vec<String> = changes.iter().take(limit).map(|c| clean(facts::resource_name(c))).collect();
-    let name_width = names.iter().map(|n| width(n)).max().unwrap_or(0).min(style.columns() / 2);
+    let kinds: Vec<String> = changes.iter().take(limit).map(|c| kind(c)).collect();
+    let kind_width = kinds.iter().map(|k| width(k)).max().unwrap_or(0).min(style.columns() / 2);
+    let room = (style.columns() - 6).saturating_sub(kind_width).max(style.columns() / 2);
+    let name_width = names.iter().map(|n| width(n)).max().unwrap_or(0).min(room);
     let mut out = String::new();
     let mut nested: &[String] = &[];
     for (change, name) in changes.iter().zip(&names) {
         if change.nested != nested {
             nested = &change.nested;
-            out.push_str(&format!("  in the nested stack {}:\n", clean(&nested.join(" / "))));
+            let text = format!("in the nested stack {}:", clean(&nested.join(" / ")));
+            out.push_str(&hang("  ", if nested.is_empty() { "in the stack itself:" } else { &text }, style.columns()));
         }
-        out.push_str(&resource(change, name, name_width, style));
+        out.push_str(&resource(change, &pad(&cut_middle(name, name_width), name_width), kind_width, style));
         out.push_str(&properties(change, style));
     }
     if let Some(rest) = changes.get(limit..).filter(|rest| !rest.is_empty()) {
@@ -98,22 +121,20 @@ fn resources(stack: &StackPlan, style: Style) -> String {
     out
 }
 
-fn resource(change: &Change, name: &str, name_width: usize, style: Style) -> String {
-    let kind = clean(change.resource_type.strip_prefix("AWS::").unwrap_or(&change.resource_type));
-    let mut line =
-        format!("  {} {}  {kind}", facts::symbol(change.action), pad(&cut_middle(name, name_width), name_width));
-    if matches!(change.action, Action::Replace | Action::Remove) {
-        let sentence = facts::fate_sentence(change);
-        let short = sentence.split(':').next().unwrap_or_default();
-        let loses = if change.loses_data() && !short.contains("data") { ", loses data" } else { "" };
-        line.push_str(&format!("  {short}{loses}"));
-    }
+/// The resource's type without `AWS::`, which would only make the line longer.
+fn kind(change: &Change) -> String {
+    clean(change.resource_type.strip_prefix("AWS::").unwrap_or(&change.resource_type))
+}
+
+fn resource(change: &Change, name: &str, kind_width: usize, style: Style) -> String {
+    let kind = pad(&kind(change), kind_width);
+    let line = format!("  {} {name}  {kind}  {}", facts::symbol(change.action), facts::fate_words(change));
     let tone = match change.action {
         Action::Replace | Action::Remove => Tone::Danger,
         Action::Modify => Tone::Change,
         Action::Import | Action::Add => Tone::Good,
     };
-    let mut out = format!("{}\n", style.paint(tone, &cut(&line, style.columns())));
+    let mut out = format!("{}\n", style.paint(tone, &cut(line.trim_end(), style.columns())));
     if style.detail == Detail::Full {
         let physical =
             change.physical_id.as_deref().map(|id| format!(", physical id {}", clean(id))).unwrap_or_default();
@@ -136,7 +157,7 @@ fn properties(change: &Change, style: Style) -> String {
     let limit = if full { shown.len() } else { SHORT_PROPERTIES };
     let limit = if shown.len() == limit + 1 { limit + 1 } else { limit };
     let names: Vec<String> = shown.iter().take(limit).map(|p| facts::property_name(p)).collect();
-    let name_width = names.iter().map(|n| width(n)).max().unwrap_or(0).min(style.columns() / 3);
+    let name_width = names.iter().map(|n| width(n)).max().unwrap_or(0).min(style.columns() * 2 / 5);
     let mut out: String = shown.iter().zip(&names).map(|(p, name)| property(p, name, name_width, style)).collect();
     if shown.len() > limit {
         out.push_str(&format!("      … and {} more properties\n", thousands((shown.len() - limit) as u64)));
@@ -153,7 +174,9 @@ fn property(property: &PropertyChange, name: &str, name_width: usize, style: Sty
     let before = property.before.as_ref().map_or_else(|| "(none)".to_owned(), value::inline);
     let after = property.after.as_ref().map_or_else(|| "(none)".to_owned(), value::inline);
     let lead = format!("      {}  ", pad(&cut_middle(name, name_width), name_width));
-    let line = format!("{lead}{before} → {after}{note}");
+    // a secret, or a reference whose target moves: the text says nothing
+    let values = if before == after { format!("{after}, changed") } else { format!("{before} → {after}") };
+    let line = format!("{lead}{values}{note}");
     if width(&line) <= style.columns() {
         return format!("{line}\n");
     }
@@ -162,7 +185,7 @@ fn property(property: &PropertyChange, name: &str, name_width: usize, style: Sty
     let limit = if style.detail == Detail::Full { lines.len() } else { SHORT_LINES };
     for line in lines.iter().take(limit) {
         let (tone, text) = match line {
-            Line::Same(n) => (Tone::Faint, format!("          … {} as before", crate::render::text::count(*n, "line"))),
+            Line::Same(n) => (Tone::Faint, format!("          … {} as before", count(*n, "line"))),
             Line::Before(text) => (Tone::Danger, format!("        - {text}")),
             Line::After(text) => (Tone::Good, format!("        + {text}")),
         };

@@ -3,7 +3,7 @@
 use crate::plan::{FunctionChange, IamChange, IamKind, NetworkChange, OutputChange, Sign, StackPlan};
 
 use crate::render::style::{Detail, Style, Tone};
-use crate::render::text::{clean, count, cut, cut_middle, first, hang, list, thousands, width};
+use crate::render::text::{clean, count, first, hang, list, thousands, width};
 use crate::render::value;
 
 /// How many rows of a table a short plan shows.
@@ -61,6 +61,7 @@ fn iam(change: &IamChange, style: Style) -> String {
 
 fn iam_sentence(change: &IamChange) -> String {
     let mut text = match change.kind {
+        IamKind::Managed if change.resource.is_empty() => format!("managed policy {}", clean(&change.action)),
         IamKind::Managed => format!("managed policy {} on {}", clean(&change.action), clean(&change.resource)),
         _ => format!("{} {} on {}", clean(&change.effect), clean(&change.action), clean(&change.resource)),
     };
@@ -92,7 +93,7 @@ fn function(change: &FunctionChange, style: Style) -> String {
     if change.code_only {
         facts.push("only code".to_owned());
     }
-    let mut out = hang("    ", &format!("{}: {}", clean(name), facts.join(", ")), style.columns());
+    let mut out = hang("    ~ ", &format!("{}: {}", clean(name), facts.join(", ")), style.columns());
     let names: Vec<String> = change.environment.iter().map(|n| clean(n)).collect();
     let full = style.detail == Detail::Full;
     if !names.is_empty() {
@@ -106,25 +107,34 @@ fn function(change: &FunctionChange, style: Style) -> String {
     out
 }
 
-/// `12.3 kB → 12.8 kB (+500 B)`, and from how many source files.
+/// `12.3 kB → 12.8 kB (+500 B), 2 source files`.
 fn sizes(change: &FunctionChange) -> Option<String> {
     crate::render::facts::function_size(change).map(|size| match change.sources.len() {
         0 => size,
-        n => format!("{size} from {}", count(n, "file")),
+        n => format!("{size}, {}", count(n, "source file")),
     })
 }
 
 fn output(change: &OutputChange, style: Style) -> String {
     let name = clean(&change.name);
     let (sign, text) = match (&change.before, &change.after) {
-        (Some(before), Some(after)) => ("~", format!("{} → {}", value::inline(before), value::inline(after))),
-        (None, Some(after)) => ("+", value::inline(after)),
-        (Some(before), None) => ("-", value::inline(before)),
+        (Some(before), Some(after)) => ("~", format!("{} → {}", plain(before), plain(after))),
+        (None, Some(after)) => ("+", plain(after)),
+        (Some(before), None) => ("-", plain(before)),
         (None, None) => ("~", "known after the deployment".to_owned()),
     };
-    let lead = format!("    {sign} {}  ", cut_middle(&name, style.columns() / 2));
-    if style.detail == Detail::Full || width(&lead) + width(&text) <= style.columns() {
-        return format!("{lead}{text}\n");
+    let line = format!("    {sign} {name}  {text}");
+    if width(&line) <= style.columns() {
+        return format!("{line}\n");
     }
-    format!("{lead}{}\n", cut(&text, style.columns().saturating_sub(width(&lead))))
+    // outputs are there to be copied: long ones get lines of their own and are never cut
+    let mut out = format!("    {sign} {name}\n");
+    out.extend(change.before.iter().map(|v| format!("        - {}\n", plain(v))));
+    out.extend(change.after.iter().map(|v| format!("        + {}\n", plain(v))));
+    out
+}
+
+/// A text without quotation marks, anything else as JSON.
+fn plain(value: &serde_json::Value) -> String {
+    value.as_str().map_or_else(|| value::inline(value), clean)
 }
