@@ -209,7 +209,7 @@ pub fn fate_sentence(change: &Change) -> String {
 pub fn fate_words(change: &Change) -> String {
     let verb = match (change.action, change.fate) {
         (Action::Replace, _) => "replaced",
-        (Action::Remove, Some(Fate::Retain)) => "leaves the stack, stays in the account",
+        (Action::Remove, Some(Fate::Retain)) => "leaves the stack, kept",
         (Action::Remove, _) => "deleted",
         _ => return String::new(),
     };

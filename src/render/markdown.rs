@@ -11,6 +11,7 @@ pub use result::{applied, failure};
 
 use self::escape::{code, text};
 use self::fit::{Budget, LeftOut, minimal};
+use self::stack::Details;
 use super::facts::{self, Counts, Danger};
 use super::text::{count, thousands};
 
@@ -38,14 +39,16 @@ pub fn plan_with(plan: &Plan, limit_chars: usize, next: &str) -> String {
     // what is important takes its room first
     let (dangers, missing) = dangers(plan, &mut budget);
     left.dangers = missing;
-    // the table may not eat the room of the details of what is dangerous
+    let mut details = Details::of_dangers(plan, &mut budget);
+    // the table may not eat the room of all other details
     let mut share = budget.split(60);
     let (table, missing) = table(plan, &mut share);
     budget.give_back(share);
     left.rows = missing;
     let (notes, missing) = notes(plan, &mut budget);
     left.notes = missing;
-    let details = stack::details(plan, &mut budget, &mut left);
+    details.add_the_rest(&mut budget);
+    let details = details.finish(&mut left);
     let left = left.sentence(&facts::digest(&plan.digest));
     minimal(format!("{head}{dangers}{table}{details}{notes}{left}{foot}"), plan, limit_chars)
 }
@@ -67,10 +70,11 @@ fn head(plan: &Plan) -> String {
 }
 
 fn foot(plan: &Plan, next: &str) -> String {
-    let digest: String = plan.digest.chars().take(12).collect();
-    let care =
-        if plan.is_dangerous() { "It deletes data or a stack: read it again before you deploy it. " } else { "" };
-    format!("\nPlan {}. {care}To deploy exactly this: {}\n", code(&digest), code(next))
+    let what = match facts::destroys(plan) {
+        what if what.is_empty() => "is not deployed yet".to_owned(),
+        what => format!("{what}: read it again before you deploy it"),
+    };
+    format!("\nPlan {} {what}. To deploy exactly this: {}\n", code(&facts::digest(&plan.digest)), code(next))
 }
 
 /// Data loss and deleted stacks as an alert, then other replacements and removals, then growing access.
@@ -157,12 +161,10 @@ fn row(plan: &Plan, stack: &StackPlan) -> String {
         format!(" in {}, {}", code(&stack.account), code(&stack.region))
     };
     let (_, word) = facts::stack_action(stack.action);
-    let why = text(&stack.why);
-    format!(
-        "| {mark} | {}{place} | {word} | {} | {why} |\n",
-        code(&stack.name),
-        Counts::of(&stack.changes).symbols().replace('-', "−")
-    )
+    let words = facts::weight_words(stack);
+    let words = if words.is_empty() { String::new() } else { format!(", **{words}**") };
+    let counts = Counts::of(&stack.changes).symbols().replace('-', "−");
+    format!("| {mark} | {}{place} | {word}{words} | {counts} | {} |\n", code(&stack.name), text(&stack.why))
 }
 
 fn notes(plan: &Plan, budget: &mut Budget) -> (String, usize) {

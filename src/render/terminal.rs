@@ -379,7 +379,7 @@ mod tests {
       - Data/Cache/Resource         S3::Bucket        deleted, loses data
       - Data/Database/Resource      RDS::DBInstance   deleted, loses data
       - Data/Cache/Policy/Resource  S3::BucketPolicy  deleted
-      - Data/Uploads/Resource       S3::Bucket        leaves the stack, stays in th…
+      - Data/Uploads/Resource       S3::Bucket        leaves the stack, kept
 
     Plan 1a2b3c4d5e6f deletes data: read it again before you deploy it. To deploy
     exactly this:
@@ -523,7 +523,7 @@ mod tests {
     - prod-notes-legacy: delete (-3)
       the app no longer has this stack
       - Legacy/Table/Resource    DynamoDB::Table   deleted, loses data
-      - Legacy/Archive/Resource  S3::Bucket        leaves the stack, stays in the a…
+      - Legacy/Archive/Resource  S3::Bucket        leaves the stack, kept
       - Legacy/Handler/Resource  Lambda::Function  deleted
 
     = unchanged: prod-notes-api

@@ -30,27 +30,50 @@ enum Level {
     Properties,
 }
 
-/// The details of all changed stacks that find room: first what is dangerous in each, then more.
-pub fn details(plan: &Plan, budget: &mut Budget, left: &mut LeftOut) -> String {
-    let changed = facts::changed(plan);
-    let mut shown: Vec<(Level, String)> = vec![(Level::Row, String::new()); changed.len()];
-    let mut order: Vec<(usize, &StackPlan)> = changed.iter().copied().enumerate().collect();
-    order.sort_by_key(|(_, stack)| std::cmp::Reverse(facts::weight(stack)));
-    for level in [Level::Danger, Level::Resources, Level::Properties] {
-        for (i, stack) in &order {
-            let Some(current) = shown.get_mut(*i) else { continue };
+/// The details of all changed stacks that found room.
+pub struct Details<'a> {
+    /// In deployment order: the stack, how much of it is shown, and as what.
+    shown: Vec<(&'a StackPlan, Level, String)>,
+}
+
+impl<'a> Details<'a> {
+    /// Gives room to access, replacements and removals of every stack that has any.
+    pub fn of_dangers(plan: &'a Plan, budget: &mut Budget) -> Self {
+        let shown = facts::changed(plan).into_iter().map(|stack| (stack, Level::Row, String::new())).collect();
+        let mut details = Details { shown };
+        details.raise(Level::Danger, facts::is_notable, budget);
+        details
+    }
+
+    /// Gives the room that is left to all other details, the dangerous stacks first.
+    pub fn add_the_rest(&mut self, budget: &mut Budget) {
+        self.raise(Level::Resources, facts::is_notable, budget);
+        self.raise(Level::Properties, facts::is_notable, budget);
+        self.raise(Level::Resources, |stack| !facts::is_notable(stack), budget);
+        self.raise(Level::Properties, |stack| !facts::is_notable(stack), budget);
+    }
+
+    fn raise(&mut self, level: Level, which: impl Fn(&StackPlan) -> bool, budget: &mut Budget) {
+        let mut chosen: Vec<_> = self.shown.iter_mut().filter(|(stack, ..)| which(stack)).collect();
+        chosen.sort_by_key(|(stack, ..)| std::cmp::Reverse(facts::weight(stack)));
+        for (stack, current, text) in chosen {
             let section = section(stack, level);
-            if budget.exchange(&current.1, &section) {
-                *current = (level, section);
+            if budget.exchange(text, &section) {
+                (*current, *text) = (level, section);
             }
         }
     }
-    let mut out = String::new();
-    for (stack, (level, section)) in changed.iter().zip(shown) {
-        missing(stack, level, left);
-        out.push_str(&section);
+
+    /// The text; what found no room is added to `left`.
+    pub fn finish(self, left: &mut LeftOut) -> String {
+        self.shown
+            .into_iter()
+            .map(|(stack, level, text)| {
+                missing(stack, level, left);
+                text
+            })
+            .collect()
     }
-    out
 }
 
 /// Adds to `left` what a stack at this level does not show.
@@ -91,8 +114,12 @@ fn section(stack: &StackPlan, level: Level) -> String {
     let counts = if counts.is_empty() { counts } else { format!(" ({counts})") };
     let access = facts::broadening(stack);
     let access = if access.is_empty() { access } else { format!(", grants more: {access}") };
+    let danger = match facts::weight_words(stack) {
+        words if words.is_empty() || facts::weight(stack) < 3 => String::new(),
+        words => format!(", {words}"),
+    };
     let mut out =
-        format!("\n<details><summary>{symbol} {}: {word}{counts}{access}</summary>\n", html_code(&stack.name));
+        format!("\n<details><summary>{symbol} {}: {word}{counts}{danger}{access}</summary>\n", html_code(&stack.name));
     if !stack.display_name.is_empty() && stack.display_name != stack.name {
         out.push_str(&format!("\nIn the app: {}\n", code(&stack.display_name)));
     }
