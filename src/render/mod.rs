@@ -1,1 +1,18 @@
-//! (to be written)
+//! Every sentence that people read, as pure functions: terminal, Markdown, JSON.
+
+pub mod style;
+pub mod text;
+pub mod value;
+pub mod facts;
+pub mod terminal;
+pub mod markdown;
+pub mod outcome;
+pub mod error;
+pub mod progress;
+pub mod lists;
+pub mod json;
+
+#[cfg(test)]
+pub mod samples;
+
+pub use style::{Colour, Detail, Style};

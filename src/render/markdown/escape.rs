@@ -1,0 +1,162 @@
+//! Makes text from outside harmless in GitHub's Markdown: no markup, HTML, mention, reference or link comes through.
+
+use crate::render::text::clean;
+
+/// Names longer than this are cut: no AWS name is longer, and a comment has a limit.
+const NAME_CHARS: usize = 200;
+/// The same for sentences.
+const TEXT_CHARS: usize = 1_000;
+
+/// Breaks up what GitHub would link, and shows as nothing.
+const BREAK: &str = "&#8203;";
+
+fn clip(text: &str, chars: usize) -> String {
+    let text = clean(text);
+    if text.chars().count() <= chars {
+        return text;
+    }
+    text.chars().take(chars.saturating_sub(1)).chain(['…']).collect()
+}
+
+/// A name as code, for paragraphs, lists and tables.
+pub fn code(name: &str) -> String {
+    let name = clip(name, NAME_CHARS);
+    let trimmed = name.trim();
+    let simple = !trimmed.is_empty() && trimmed.len() == name.len() && !name.contains(['`', '|', '<', '>', '&', '\\']);
+    if simple { format!("`{name}`") } else { html_code(&name) }
+}
+
+/// A name as code inside HTML, where Markdown is not read: `<summary>`. It is safe in Markdown too.
+pub fn html_code(name: &str) -> String {
+    format!("<code>{}</code>", entities(&clip(name, NAME_CHARS)))
+}
+
+/// Everything but letters, digits and what never means anything as a numeric entity.
+fn entities(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_ascii_punctuation()
+            && !matches!(c, '.' | '-' | '/' | ',' | ':' | ';' | '(' | ')' | '?' | '%' | '"' | '+' | '=')
+        {
+            out.push_str(&format!("&#{};", c as u32));
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
+/// A sentence for a paragraph, a list item or a table cell.
+pub fn text(text: &str) -> String {
+    let text = clip(text, TEXT_CHARS);
+    let mut out = String::with_capacity(text.len() + 16);
+    let mut leading = true;
+    for c in text.chars() {
+        let begins = leading;
+        leading = begins && (c.is_ascii_digit() || c == ' ');
+        match c {
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '&' => out.push_str("&amp;"),
+            '$' => out.push_str("&#36;"),
+            '|' => out.push_str("&#124;"),
+            '@' | '#' => {
+                out.push_str(if c == '#' { "\\#" } else { "@" });
+                out.push_str(BREAK);
+            }
+            '\\' | '`' | '*' | '_' | '[' | ']' | '~' => out.extend(['\\', c]),
+            // at the beginning of a line these would make a list or a heading
+            '-' | '+' | '=' | '.' | ')' | ':' if begins => out.extend(['\\', c]),
+            c => out.push(c),
+        }
+    }
+    unlinked(&out)
+}
+
+/// Takes apart what GitHub links by itself: URLs, `www.`, `GH-12`, addresses.
+fn unlinked(text: &str) -> String {
+    let mut out = text.replace("://", &format!(":{BREAK}//")).replace("mailto:", &format!("mailto{BREAK}:"));
+    for word in ["www.", "WWW.", "Www."] {
+        out = out.replace(word, &format!("{}{BREAK}.", word.trim_end_matches('.')));
+    }
+    for word in ["GH-", "gh-", "Gh-", "gH-"] {
+        out = out.replace(word, &format!("{}{BREAK}-", word.trim_end_matches('-')));
+    }
+    out
+}
+
+/// Lines in a fence that they cannot close; each line is cut at `columns`.
+pub fn fence(language: &str, lines: &[String], columns: usize) -> String {
+    let lines: Vec<String> = lines.iter().map(|line| clip(line, columns)).collect();
+    let longest = lines.iter().map(|line| backticks(line)).max().unwrap_or(0);
+    let fence = "`".repeat((longest + 1).max(3));
+    format!("{fence}{language}\n{}\n{fence}\n", lines.join("\n"))
+}
+
+fn backticks(line: &str) -> usize {
+    line.split(|c| c != '`').map(str::len).max().unwrap_or(0)
+}
+
+/// A value as a link when it is a plain https address, else as code.
+pub fn link_or_code(value: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-._~:/?=%+,;".contains(c);
+    match value.strip_prefix("https://") {
+        Some(rest) if !rest.is_empty() && rest.chars().all(plain) && value.len() <= 1_000 => format!("<{value}>"),
+        _ => code(value),
+    }
+}
+
+/// The length that counts against a limit, in UTF-16 units: never less than what GitHub counts.
+pub fn length(text: &str) -> usize {
+    text.encode_utf16().count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn simple_names_stay_readable() {
+        assert_eq!(code("prod-notes-api"), "`prod-notes-api`");
+        assert_eq!(code("${Table.Arn}/index/*"), "`${Table.Arn}/index/*`");
+        assert_eq!(code(""), "<code></code>");
+    }
+
+    #[test]
+    fn hostile_names_are_only_text() {
+        assert_eq!(code("a`b|c"), "<code>a&#96;b&#124;c</code>");
+        assert_eq!(code("</code><img src=x>"), "<code>&#60;/code&#62;&#60;img src=x&#62;</code>");
+        assert_eq!(code("a\u{202e}\nb"), "<code>a&#92;u&#123;202e&#125;&#92;nb</code>");
+        assert_eq!(code(&"x".repeat(500)).chars().count(), 202);
+    }
+
+    #[test]
+    fn sentences_mention_and_link_nobody() {
+        assert_eq!(
+            text("thanks @octocat, fixes #12 and GH-3"),
+            "thanks @&#8203;octocat, fixes \\#&#8203;12 and GH&#8203;-3"
+        );
+        assert_eq!(
+            text("see https://evil.example or www.evil.example"),
+            "see https:&#8203;//evil.example or www&#8203;.evil.example"
+        );
+        assert_eq!(
+            text("<b>*bold*</b> ![x](y) a|b $x$"),
+            "&lt;b&gt;\\*bold\\*&lt;/b&gt; !\\[x\\](y) a&#124;b &#36;x&#36;"
+        );
+        assert_eq!(text("- a"), "\\- a");
+        assert_eq!(text("1. a.b"), "1\\. a.b");
+    }
+
+    #[test]
+    fn a_fence_outlasts_its_content() {
+        assert_eq!(fence("", &["a ```` b".into()], 100), "`````\na ```` b\n`````\n");
+    }
+
+    #[test]
+    fn only_plain_https_addresses_become_links() {
+        assert_eq!(link_or_code("https://a.example/x?y=1"), "<https://a.example/x?y=1>");
+        assert_eq!(link_or_code("https://a.example/>x"), "<code>https://a.example/&#62;x</code>");
+        assert_eq!(link_or_code("javascript:alert(1)"), "`javascript:alert(1)`");
+    }
+}
