@@ -192,6 +192,12 @@ fn sizes_and_alias_bombs_are_refused() {
     offshoot.yml:5:15: reading offshoot.yml: the aliases of this file stand for more than 20000 values [config.yaml]
       → write it out with fewer anchors and aliases
     "##);
+    let heavy = format!("a: &a {}\nb: [{}]\n", "x".repeat(500_000), vec!["*a"; 8_000].join(", "));
+    insta::assert_snapshot!(bad(&heavy), @r##"
+    offshoot.yml:2:29: reading offshoot.yml: the file holds too much once its aliases are written out [config.yaml]
+      → keep data out of the configuration
+    "##);
+    good(&format!("version: 1\napps: [{{ name: &p a, inputs: [{}] }}]\n", vec!["*p"; 500].join(", ")));
     insta::assert_snapshot!(bad(&"[".repeat(10_000)), @r##"
     offshoot.yml:1:256: reading offshoot.yml: this is nested more than 64 levels deep [config.yaml]
       → write it with fewer levels

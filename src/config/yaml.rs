@@ -132,6 +132,9 @@ fn options() -> serde_saphyr::Options {
         max_events: MAX_NODES * 4,
         max_depth: MAX_DEPTH,
         max_documents: 1,
+        max_total_scalar_bytes: MAX_BYTES * 4,
+        // one anchor with many aliases is what anchors are for; the limits on what they stand for suffice
+        enforce_alias_anchor_ratio: false,
     };
     serde_saphyr::options! {
         budget: budget,
@@ -169,7 +172,10 @@ fn in_words(message: &str, line: &str) -> (String, &'static str) {
         return (format!("this is nested more than {MAX_DEPTH} levels deep"), "write it with fewer levels");
     }
     if said("budget breached") {
-        return (format!("the file holds more than {MAX_NODES} values"), "keep data out of the configuration");
+        return (
+            "the file holds too much once its aliases are written out".to_owned(),
+            "keep data out of the configuration",
+        );
     }
     if said("expected string scalar") {
         return (

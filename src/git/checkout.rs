@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 use git2::Repository;
-use git2::build::CheckoutBuilder;
 
 use super::Limits;
 use super::links::Links;
@@ -15,6 +14,7 @@ use super::reading::commit_tree;
 use super::submodules::Part;
 use super::trouble::from_libgit2;
 use super::walk::{Entry, Kind, walk};
+use super::write::{Item, write};
 use crate::error::{Error, Result};
 use crate::names::Revision;
 
@@ -122,7 +122,6 @@ fn write_commit(
 ) -> Result<()> {
     let doing = || format!("checking out commit {}", revision.short());
     let repo = Repository::open_bare(mirror).map_err(|e| from_libgit2(doing(), mirror, e))?;
-    let tree = commit_tree(&repo, revision)?;
     let seen = look_at(&repo, revision, limits)?;
     if let Some((path, target)) = seen.links.escaping() {
         let (path, target) = (String::from_utf8_lossy(path), String::from_utf8_lossy(target));
@@ -140,14 +139,12 @@ fn write_commit(
         "files are Git LFS pointers without their content",
     );
     std::fs::create_dir_all(into).map_err(|e| Error::io(doing(), into, e))?;
-    let mut options = CheckoutBuilder::new();
-    // libgit2 misreads a relative folder: `into` is below the cache, which `Mirror::open` made absolute
-    options.target_dir(into).force().recreate_missing(true).update_index(false).refresh(false).disable_filters(true);
-    repo.checkout_tree(tree.as_object(), Some(&mut options)).map_err(|e| from_libgit2(doing(), mirror, e))
+    write(mirror, &seen.items, into)
 }
 
 #[derive(Default)]
 struct Seen {
+    items: Vec<Item>,
     links: Links,
     submodules: Vec<PathBuf>,
     pointers: Vec<PathBuf>,
@@ -161,8 +158,10 @@ fn look_at(repo: &Repository, revision: &Revision, limits: &Limits) -> Result<Se
     let tree = commit_tree(repo, revision)?;
     let (mut seen, mut size_bytes, mut uses_lfs, mut small) = (Seen::default(), 0u64, false, Vec::new());
     walk(repo, &tree, limits.tree_files, |Entry { path, kind, id }| {
+        let name = PathBuf::from(OsStr::from_bytes(path));
+        seen.items.push(Item { path: name.clone(), kind, id });
         if kind == Kind::Submodule {
-            seen.submodules.push(PathBuf::from(OsStr::from_bytes(path)));
+            seen.submodules.push(name);
             return Ok(());
         }
         let (size, _) = odb.read_header(id).map_err(fault)?;
@@ -177,7 +176,7 @@ fn look_at(repo: &Repository, revision: &Revision, limits: &Limits) -> Result<Se
             let blob = repo.find_blob(id).map_err(fault)?;
             uses_lfs |= blob.content().windows(10).any(|part| part == b"filter=lfs");
         } else if (100..=1024).contains(&size) {
-            small.push((PathBuf::from(OsStr::from_bytes(path)), id));
+            small.push((name, id));
         }
         Ok(())
     })?;

@@ -63,20 +63,16 @@ impl Mirror {
         let lock = self.lock(&doing).await?;
         match self.fetch_into(&name, &tip, &lock).await {
             Ok(()) => {}
-            Err(trouble) if matches!(trouble.meaning(), Some(Meaning::UnknownReference | Meaning::Other)) => {
+            Err(trouble) if trouble.meaning() == Some(Meaning::UnknownReference) || self.is_damaged(&trouble) => {
                 drop(lock);
-                // says which names there are, or that there is nothing at all
+                // says which names there are, or that there is nothing at all; a damaged mirror is made anew
                 let revision = self.resolve(wanted).await?;
                 self.fetch(&revision).await?;
                 return Ok(revision);
             }
             Err(trouble) => return Err(trouble.into_error(doing, &self.remote)),
         }
-        let repo = self.open_repository()?;
-        let commit = repo.find_reference(&tip).and_then(|r| r.peel_to_commit());
-        let commit = commit.map_err(|e| from_libgit2(&doing, &self.dir, e))?;
-        let revision = Revision::new(commit.id().to_string());
-        self.keep(&repo, &revision).map_err(|e| from_libgit2(&doing, &self.dir, e))?;
+        let revision = self.keep_tip(&tip, &doing)?;
         maintain::after_fetch(self, &lock).await;
         Ok(revision)
     }
@@ -103,7 +99,7 @@ impl Mirror {
         if outcome.as_ref().is_err_and(asks_too_much) {
             outcome = self.fetch_everything(revision, &lock).await;
         }
-        if outcome.as_ref().is_err_and(|trouble| trouble.meaning() == Some(Meaning::Other)) {
+        if outcome.as_ref().is_err_and(|trouble| self.is_damaged(trouble)) {
             tracing::warn!(mirror = %self.dir.display(), "making the git mirror anew after an unexpected answer");
             self.remove(&doing)?;
             outcome = self.fetch_into(revision.as_str(), &kept, &lock).await;
@@ -173,6 +169,22 @@ impl Mirror {
             let _ = file.set_modified(std::time::SystemTime::now());
         }
         found
+    }
+
+    /// The commit that was just fetched to `tip`, kept from now on.
+    fn keep_tip(&self, tip: &str, doing: &str) -> Result<Revision> {
+        let repo = self.open_repository()?;
+        let fault = |e| from_libgit2(doing, &self.dir, e);
+        let commit = repo.find_reference(tip).and_then(|r| r.peel_to_commit()).map_err(fault)?;
+        let revision = Revision::new(commit.id().to_string());
+        self.keep(&repo, &revision).map_err(fault)?;
+        Ok(revision)
+    }
+
+    /// What git complains about may be the mirror itself: it names its folder, or says nothing that we know.
+    fn is_damaged(&self, trouble: &Trouble) -> bool {
+        let Trouble::Exit { stderr, .. } = trouble else { return false };
+        trouble.meaning() == Some(Meaning::Other) || stderr.contains(&*self.dir.to_string_lossy())
     }
 
     fn keep(&self, repo: &Repository, revision: &Revision) -> Result<(), git2::Error> {

@@ -20,6 +20,7 @@ mod submodules;
 mod trouble;
 mod walk;
 mod worktree;
+mod write;
 
 #[cfg(test)]
 mod fixture;
@@ -74,3 +75,4 @@ pub fn init() {
         let _ = unsafe { opts::set_verify_owner_validation(false) };
     });
 }
+#[cfg(test)] mod bench_tmp;

@@ -52,7 +52,7 @@ pub(super) fn list_files(repo: &Repository, revision: &Revision, max_files: usiz
     let mut files = Vec::new();
     let tree = commit_tree(repo, revision)?;
     walk(repo, &tree, max_files, |entry: Entry<'_>| {
-        if matches!(entry.kind, Kind::File | Kind::Link) {
+        if entry.kind != Kind::Submodule {
             files.push(PathBuf::from(OsStr::from_bytes(entry.path)));
         }
         Ok(())

@@ -76,8 +76,11 @@ const WORDS: &[(Meaning, &[&str])] = &[
             "rpc failed",
             "early eof",
             "hung up",
-            "ssl",
-            "tls",
+            "ssl certificate",
+            "ssl connection",
+            "ssl_",
+            "gnutls",
+            "tls connect",
         ],
     ),
 ];

@@ -11,6 +11,8 @@ const MAX_DEPTH: usize = 512;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     File,
+    /// A file that may be executed.
+    Program,
     Link,
     Submodule,
 }
@@ -56,6 +58,7 @@ pub(super) fn walk(
                 }
                 0o120000 => Kind::Link,
                 0o160000 => Kind::Submodule,
+                0o100000 if item.filemode_raw() & 0o100 != 0 => Kind::Program,
                 _ if item.kind() == Some(ObjectType::Blob) => Kind::File,
                 mode => return Err(unsafe_path(&path, &format!("git does not know its kind ({mode:o})"))),
             };
