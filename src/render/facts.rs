@@ -254,8 +254,7 @@ pub fn replacement_cause(change: &Change) -> String {
     if change.action != Action::Replace || strongest == Recreate::Never {
         return String::new();
     }
-    let names: Vec<String> =
-        change.properties.iter().filter(|p| p.recreate == strongest).map(|p| property_name(p)).collect();
+    let names: Vec<String> = change.properties.iter().filter(|p| p.recreate == strongest).map(property_name).collect();
     let verb = if names.len() == 1 { "changes" } else { "change" };
     format!("{} {verb}", first(&names, 4))
 }

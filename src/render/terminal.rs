@@ -558,14 +558,8 @@ mod tests {
     #[test]
     fn three_hundred_stacks_stay_readable() {
         let text = plan(&samples::many(), NARROW);
-        assert!(text.lines().count() < 400, "{}", text.lines().count());
-        let some: Vec<&str> = text
-            .lines()
-            .take(62)
-            .chain(["[…]"])
-            .chain(text.lines().rev().take(9).collect::<Vec<_>>().into_iter().rev())
-            .collect();
-        insta::assert_snapshot!(some.join("\n"), @r#"
+        assert!(text.lines().count() < 80, "{}", text.lines().count());
+        insta::assert_snapshot!(text, @r#"
         notes → prod
         revision 9f8e7d6c of acme/notes, account 111111111111, eu-west-1
 
@@ -624,11 +618,6 @@ mod tests {
           prod-tenant-000, prod-tenant-001, prod-tenant-002, prod-tenant-003,
           prod-tenant-004, prod-tenant-006, prod-tenant-007, prod-tenant-008,
           prod-tenant-009, prod-tenant-010, prod-tenant-011, prod-tenant-012
-          … and 259 more
-
-        = unchanged: prod-tenant-005, prod-tenant-016, prod-tenant-027, prod-tenant-038,
-          prod-tenant-049, prod-tenant-060 and 21 more
-        […]
           … and 259 more
 
         = unchanged: prod-tenant-005, prod-tenant-016, prod-tenant-027, prod-tenant-038,
