@@ -1,5 +1,8 @@
 //! The map: the pipeline's picture and the layer rules (ways in → pipeline → outside → words).
 
+// the ways in
+pub mod cli;
+
 // the pipeline, read in order
 pub mod pipeline;
 

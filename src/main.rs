@@ -1,1 +1,9 @@
-fn main() {}
+//! Parse, run, exit code.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    // before any thread: libgit2 must not read the machine's git configuration
+    offshoot::git::init();
+    offshoot::cli::run(std::env::args_os())
+}

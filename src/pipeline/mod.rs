@@ -8,6 +8,7 @@ pub mod bundle;
 pub mod synth;
 pub mod plan;
 pub mod apply;
+pub mod report;
 pub mod fast;
 pub mod remove;
 pub mod progress;

@@ -12,7 +12,7 @@ use crate::assembly::{self, AssetSource, Packaging, Upload};
 use crate::aws::{IfDenied, Role};
 use crate::error::{Error, Result};
 use crate::names::{AccountId, Region};
-use crate::toolchain::zip;
+use crate::toolchain;
 
 /// Existence checks and uploads at the same time.
 const PARALLEL: usize = 16;
@@ -90,7 +90,7 @@ pub(in crate::pipeline) async fn zip_once(folder: &Path, zipped: &Path, cache: &
     }
     tokio::fs::create_dir_all(cache).await.map_err(|e| Error::io("making the folder for zips", cache, e))?;
     let (from, to) = (folder.to_owned(), zipped.to_owned());
-    tokio::task::spawn_blocking(move || zip::zip(&from, &to))
+    tokio::task::spawn_blocking(move || toolchain::zip(&from, &to))
         .await
         .map_err(|e| Error::bug("zip.task", "zipping an asset", e.to_string()))??;
     Ok(zipped.to_owned())

@@ -1,0 +1,294 @@
+//! `offshoot deploy`: plan, then execute exactly that plan under the stage's lock.
+
+mod gate;
+
+use std::path::PathBuf;
+
+use clap::ArgAction;
+
+use super::common::{Common, Format};
+use super::printer::Printer;
+use super::show;
+use super::tell::Watch;
+use super::{End, common, plan};
+use crate::aws::home::Home;
+use crate::aws::lock::{Asker, StageLock};
+use crate::error::{Error, Result};
+use crate::names::Digest;
+use crate::pipeline::apply::{self, Freshness, Order, Prune, Recover, Wait};
+use crate::pipeline::stage::Intent;
+use crate::pipeline::{self, As, Desk, Tools, fast, report};
+use crate::plan::outcome::Applied;
+use crate::plan::stored::StoredPlan;
+use crate::render;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Execute this stored plan: a file of `offshoot plan --out`, or the first digits of its digest
+    #[arg(long, value_name = "PLAN", conflicts_with_all = ["fast", "resume"])]
+    plan: Option<String>,
+    /// Go on with a run that was killed, then deploy as usual
+    #[arg(long, conflicts_with = "fast")]
+    resume: bool,
+    /// Approve the plan with this digest (at least its first six digits) and deploy it
+    #[arg(long, value_name = "DIGEST")]
+    approve: Option<String>,
+    /// Do not ask
+    #[arg(long, short)]
+    yes: bool,
+    /// Also delete the stacks that the app no longer has
+    #[arg(long)]
+    prune: bool,
+    /// Start what can be started and leave; --resume takes the run up again
+    #[arg(long)]
+    no_wait: bool,
+    /// Only function code, straight to Lambda; refused when anything else changed, and on protected stages
+    #[arg(long)]
+    fast: bool,
+    /// For stacks in a failed state: `skip=<LogicalId>` leaves a resource out of a continued rollback,
+    /// `delete` deletes a stack whose creation failed although something that holds data is left in it
+    #[arg(long, value_name = "HOW", action = ArgAction::Append, value_parser = recover_word)]
+    recover: Vec<RecoverWord>,
+    /// Write the stacks' outputs to a JSON file
+    #[arg(long, value_name = "FILE")]
+    outputs_file: Option<PathBuf>,
+    /// Say where the time went
+    #[arg(long)]
+    timings: bool,
+}
+
+#[derive(Clone, Debug)]
+enum RecoverWord {
+    Skip(String),
+    Delete,
+}
+
+fn recover_word(text: &str) -> Result<RecoverWord, String> {
+    match text.split_once('=') {
+        None if text == "delete" => Ok(RecoverWord::Delete),
+        Some(("skip", id)) if !id.is_empty() => Ok(RecoverWord::Skip(id.to_owned())),
+        _ => Err("write skip=<LogicalId> or delete".into()),
+    }
+}
+
+impl Args {
+    fn recover(&self) -> Recover {
+        let mut recover = Recover::default();
+        for word in &self.recover {
+            match word {
+                RecoverWord::Skip(id) => recover.skip.push(id.clone()),
+                RecoverWord::Delete => recover.delete_data = true,
+            }
+        }
+        recover
+    }
+}
+
+pub async fn run(common: &Common, args: Args, printer: &Printer) -> Result<End> {
+    let watch = Watch::start(printer.clone(), common.format);
+    let result = work(common, &args, &watch, printer).await;
+    watch.end().await;
+    let (done, timings) = match result? {
+        Outcome::Nothing(stored) => {
+            plan::show(&stored, common.format, printer);
+            return Ok(End::Done);
+        }
+        Outcome::Declined => return Ok(End::Declined),
+        Outcome::Applied(applied, timings) => (applied, timings),
+    };
+    if let Some(path) = &args.outputs_file {
+        report::write_outputs(path, &done)?;
+    }
+    printer.out(&match common.format {
+        Format::Text => render::outcome::applied(&done, printer.out),
+        Format::Markdown => render::markdown::applied(&done, render::markdown::COMMENT_CHARS),
+        Format::Json => render::json::applied(&done),
+    });
+    if args.timings {
+        printer.say(&super::tell::timings(&timings));
+    }
+    Ok(if report::is_failure(&done) { End::Failed } else { End::Done })
+}
+
+enum Outcome {
+    /// The stage is as the commit says.
+    Nothing(Box<StoredPlan>),
+    Declined,
+    Applied(Box<Applied>, std::collections::BTreeMap<String, f64>),
+}
+
+async fn work(common: &Common, args: &Args, watch: &Watch, printer: &Printer) -> Result<Outcome> {
+    let (event, tools, intent) = watch.guard(common::decide(common, watch.teller(), watch.stop())).await?;
+    let qualifier = common::qualifier(&intent).await;
+    let mut desk = watch.guard(pipeline::desk(&intent, &event, As::Applier, &tools, &qualifier)).await?;
+    if args.resume
+        && let Some(applied) = resume(&intent, &desk, &tools, args).await?
+    {
+        let ours = applied.revision == intent.revision.as_str() && !tools_dirty(&intent);
+        if ours || report::is_failure(&applied) {
+            let timings = applied.timings.clone();
+            return Ok(Outcome::Applied(Box::new(applied), timings));
+        }
+        desk.state = desk.home.state(intent.stage.name.as_str()).await?;
+    }
+    if args.fast {
+        return run_fast(&intent, &desk, &tools, watch).await;
+    }
+    let (stored, freshness) = match &args.plan {
+        Some(name) => (given(name, &intent, &desk).await?, Freshness::Stored),
+        None => (watch.guard(make(&intent, &desk, &tools)).await?, Freshness::JustPlanned),
+    };
+    if !stored.plan.has_changes() && gate::is_recorded(&stored.plan, &desk) {
+        return Ok(Outcome::Nothing(Box::new(stored)));
+    }
+    let approval = match gate::pass(&stored.plan, &intent, &desk, args, common.format, printer).await? {
+        gate::Passed::Yes(approval) => approval,
+        gate::Passed::No => return Ok(Outcome::Declined),
+    };
+    let run = run_id();
+    let lock = take_lock(&intent, &desk, &run, "deploy").await?;
+    let applied = locked(&stored, freshness, approval, &intent, desk, &tools, args, (run, &lock)).await;
+    lock.release().await?;
+    let applied = applied?;
+    let mut timings = stored.plan.timings.clone();
+    timings.extend(applied.timings.clone());
+    Ok(Outcome::Applied(Box::new(applied), timings))
+}
+
+fn tools_dirty(intent: &Intent) -> bool {
+    matches!(&intent.source, pipeline::stage::Source::Tree(tree) if !tree.dirty.is_empty())
+}
+
+async fn make(intent: &Intent, desk: &Desk, tools: &Tools) -> Result<StoredPlan> {
+    let synthesized = pipeline::synthesize(intent, desk, tools).await?;
+    pipeline::plan(intent, desk, &synthesized, tools).await
+}
+
+/// A plan that was made before. Errors: it is of another stage, app or repository.
+async fn given(name: &str, intent: &Intent, desk: &Desk) -> Result<StoredPlan> {
+    let stored = match show::from_file(name)? {
+        Some(stored) => stored,
+        None => show::fetch(desk, intent.stage.name.as_str(), name).await?,
+    };
+    let plan = &stored.plan;
+    let checks = [
+        ("repository", plan.repository.as_str(), intent.repository.as_str()),
+        ("app", plan.app.as_str(), intent.app.name.as_str()),
+        ("stage", plan.stage.as_str(), intent.stage.name.as_str()),
+        ("account", plan.account.as_str(), desk.account.as_str()),
+        ("region", plan.region.as_str(), desk.region.as_str()),
+    ];
+    match checks.iter().find(|(_, planned, here)| planned != here) {
+        None => Ok(stored),
+        Some((what, planned, here)) => Err(Error::refused("plan.other", format!("applying the plan {name}"), format!("it is of {what} {planned}, this is {what} {here}"))
+            .next("name the right stage with --stage, or make a plan for this one")),
+    }
+}
+
+/// Under the lock: nobody may have deployed since we looked; then the plan is executed.
+#[allow(clippy::too_many_arguments)] // the pieces of one call, put together in `work` alone
+async fn locked(
+    stored: &StoredPlan,
+    freshness: Freshness,
+    approval: Option<crate::plan::state::Approval>,
+    intent: &Intent,
+    desk: Desk,
+    tools: &Tools,
+    args: &Args,
+    (run, lock): (String, &StageLock),
+) -> Result<Applied> {
+    let seen = desk.state.as_ref().map(|(_, tag)| tag.clone());
+    let mut state = desk.home.state(intent.stage.name.as_str()).await?;
+    if freshness == Freshness::JustPlanned && state.as_ref().map(|(_, tag)| tag.clone()) != seen {
+        return Err(Error::refused("plan.stale", "applying the plan", "another run deployed this stage while the plan was made").next("deploy again: a new plan is made"));
+    }
+    if let Some((state, _)) = &mut state
+        && approval.is_some()
+    {
+        state.approved = approval;
+    }
+    let prune = args.prune || intent.stage.rule.prune == crate::config::Prune::Always;
+    let order = Order {
+        run,
+        freshness,
+        prune: if prune { Prune::Delete } else { Prune::Keep },
+        wait: if args.no_wait { Wait::No } else { Wait::ForEnd },
+        recover: args.recover(),
+    };
+    apply::apply(stored, &order, apply_desk(desk.aws, desk.home, state, tools), lock).await
+}
+
+fn apply_desk(
+    aws: std::sync::Arc<crate::aws::Aws>,
+    home: Home,
+    state: Option<(crate::plan::state::StageState, crate::aws::home::ETag)>,
+    tools: &Tools,
+) -> apply::Desk {
+    apply::Desk { aws, home, state, teller: tools.teller.clone(), stop: tools.stop.clone() }
+}
+
+/// Goes on with a killed run, if there is one.
+async fn resume(intent: &Intent, desk: &Desk, tools: &Tools, args: &Args) -> Result<Option<Applied>> {
+    let stage = intent.stage.name.as_str();
+    let Some(mark) = desk.state.as_ref().and_then(|(s, _)| s.run.clone()) else { return Ok(None) };
+    tools.teller.note(format!("going on with the run of {}", mark.started));
+    let stored = show::fetch(desk, stage, &mark.plan).await?;
+    let lock = take_lock(intent, desk, &mark.id, "resumed deploy").await?;
+    let prune = args.prune || intent.stage.rule.prune == crate::config::Prune::Always;
+    let order = Order {
+        run: mark.id,
+        freshness: Freshness::Resumed,
+        prune: if prune { Prune::Delete } else { Prune::Keep },
+        wait: if args.no_wait { Wait::No } else { Wait::ForEnd },
+        recover: args.recover(),
+    };
+    let state = desk.home.state(stage).await?;
+    let applied = apply::apply(&stored, &order, apply_desk(desk.aws.clone(), desk.home.clone(), state, tools), &lock).await;
+    lock.release().await?;
+    applied.map(Some)
+}
+
+async fn run_fast(intent: &Intent, desk: &Desk, tools: &Tools, watch: &Watch) -> Result<Outcome> {
+    gate::may_be_fast(intent)?;
+    let synthesized = watch.guard(pipeline::synthesize(intent, desk, tools)).await?;
+    let target = pipeline::target(intent, desk, &synthesized, tools);
+    let lock = take_lock(intent, desk, &run_id(), "fast deploy").await?;
+    let desk = fast::FastDesk {
+        aws: desk.aws.clone(),
+        home: desk.home.clone(),
+        state: desk.home.state(intent.stage.name.as_str()).await?,
+        cache_dir: tools.cache_dir.clone(),
+        teller: tools.teller.clone(),
+    };
+    let applied = fast::fast(&target, &synthesized.assembly, desk, &lock).await;
+    lock.release().await?;
+    let applied = applied?;
+    let mut timings = synthesized.timings.clone();
+    timings.extend(applied.timings.clone());
+    Ok(Outcome::Applied(Box::new(applied), timings))
+}
+
+pub(super) async fn take_lock(intent: &Intent, desk: &Desk, run: &str, what: &str) -> Result<StageLock> {
+    let stage = intent.stage.name.as_str();
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_else(|_| "this machine".into());
+    let asker = Asker {
+        what: format!("{what} of {stage} at {}", intent.revision.short()),
+        run: run.to_owned(),
+        host: host.trim().to_owned(),
+        pid: std::process::id(),
+    };
+    StageLock::take(&desk.home, stage, asker, is_alive).await
+}
+
+/// Whether a process of this machine still runs.
+fn is_alive(pid: u32) -> bool {
+    let Some(pid) = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw) else { return false };
+    rustix::process::test_kill_process(pid) != Err(rustix::io::Errno::SRCH)
+}
+
+/// Names a run: unique, and fit for a `ClientRequestToken`.
+pub(super) fn run_id() -> String {
+    let moment = jiff::Timestamp::now();
+    let unique = Digest::of(format!("{} {}", moment.as_nanosecond(), std::process::id()));
+    format!("{}-{}", moment.as_second(), &unique.as_str()[..8])
+}

@@ -1,0 +1,95 @@
+//! `offshoot remove`: a stage's stacks, then everything kept about it.
+
+use std::io::IsTerminal;
+
+use super::ask::{Answer, ask};
+use super::common::{Common, Format};
+use super::deploy::{run_id, take_lock};
+use super::printer::Printer;
+use super::tell::Watch;
+use super::{End, common, plan};
+use crate::config::Protection;
+use crate::error::{Error, Result};
+use crate::pipeline::remove::{self, Removal};
+use crate::pipeline::{self, As, Desk};
+use crate::plan::outcome::Applied;
+use crate::render;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Do not ask
+    #[arg(long, short)]
+    yes: bool,
+    /// Leave this resource behind, where CloudFormation could not delete it before
+    #[arg(long, value_name = "LOGICAL_ID")]
+    retain: Vec<String>,
+}
+
+pub async fn run(common: &Common, args: Args, printer: &Printer) -> Result<End> {
+    let watch = Watch::start(printer.clone(), common.format);
+    let result = work(common, &args, &watch, printer).await;
+    watch.end().await;
+    let applied = match result? {
+        Outcome::Nothing(stage) => {
+            printer.out(&format!("Stage {stage} has nothing deployed: there is nothing to remove.\n"));
+            return Ok(End::Done);
+        }
+        Outcome::Declined => return Ok(End::Declined),
+        Outcome::Applied(applied) => applied,
+    };
+    printer.out(&match common.format {
+        Format::Text => render::outcome::applied(&applied, printer.out),
+        Format::Markdown => render::markdown::applied(&applied, render::markdown::COMMENT_CHARS),
+        Format::Json => render::json::applied(&applied),
+    });
+    Ok(if applied.failed() { End::Failed } else { End::Done })
+}
+
+enum Outcome {
+    Nothing(String),
+    Declined,
+    Applied(Box<Applied>),
+}
+
+async fn work(common: &Common, args: &Args, watch: &Watch, printer: &Printer) -> Result<Outcome> {
+    // what is removed is in the state, not in the tree: uncommitted changes do not matter
+    let mut common = common.clone();
+    common.dirty = true;
+    let (event, tools, intent) = watch.guard(common::decide(&common, watch.teller(), watch.stop())).await?;
+    let stage = intent.stage.name.to_string();
+    if intent.stage.rule.protect == Protection::On {
+        return Err(Error::refused("stage.protected", format!("removing stage {stage}"), "the stage is protected")
+            .next("take `protect: true` from its rule in offshoot.yml first, in a commit that somebody reviews"));
+    }
+    let qualifier = common::qualifier(&intent).await;
+    let desk = watch.guard(pipeline::desk(&intent, &event, As::Applier, &tools, &qualifier)).await?;
+    let Desk { aws, home, state, .. } = &desk;
+    let Some(known) = state else { return Ok(Outcome::Nothing(stage)) };
+    let stored = watch.guard(remove::plan_removal(&known.0, aws, &args.retain)).await?;
+    if !args.yes {
+        if common.format == Format::Text {
+            plan::show(&stored, common.format, printer);
+        }
+        match ask(&format!("Remove stage {stage}?"), printer) {
+            Answer::Yes => {}
+            Answer::No => return Ok(Outcome::Declined),
+            Answer::Nobody => {
+                debug_assert!(!std::io::stdin().is_terminal() || !std::io::stderr().is_terminal());
+                return Err(Error::refused("remove.unconfirmed", format!("removing stage {stage}"), "nobody is there to confirm it").next("pass --yes"));
+            }
+        }
+    }
+    let run = run_id();
+    let lock = take_lock(&intent, &desk, &run, "removal").await?;
+    let removal = Removal {
+        aws: aws.clone(),
+        home: home.clone(),
+        state: known.clone(),
+        teller: tools.teller.clone(),
+        stop: tools.stop.clone(),
+        run,
+    };
+    let applied = remove::remove(&stored, removal, &lock).await;
+    lock.release().await?;
+    Ok(Outcome::Applied(Box::new(applied?)))
+}
