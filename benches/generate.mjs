@@ -60,7 +60,7 @@ function lambdaFunction(n) {
     "export async function handler(event: { name?: string }): Promise<unknown> {",
     withZod ? '  const { name } = Input.parse({ name: event.name ?? "world" });' : '  const name = event.name ?? "world";',
     `  const total = ${modules.map((m) => `${moduleName(m)}(name)`).join(" + ")};`,
-    `  return { id: ${n % 2 === 0 ? "ulid()" : `"${functionName(n)}"`}, name, total, edit: EDIT, table: process.env.TABLE_NAME };`,
+    `  return { by: "${functionName(n)}"${n % 2 === 0 ? ", id: ulid()" : ""}, name, total, edit: EDIT, table: process.env.TABLE_NAME };`,
     "}",
     "",
   ]
@@ -80,7 +80,7 @@ const stage: string = app.node.tryGetContext("stage") ?? process.env.STAGE ?? "d
 
 for (let stack = 0; stack < STACKS; stack++) {
   const own = Array.from({ length: FUNCTIONS }, (_, n) => n).filter((n) => n % STACKS === stack);
-  new BenchStack(app, \`\${stage}-bench-${functions}-\${String(stack).padStart(2, "0")}\`, { functions: own });
+  new BenchStack(app, \`\${stage}-app${functions}-\${String(stack).padStart(2, "0")}\`, { functions: own });
 }
 `;
 
