@@ -3,7 +3,8 @@
 // Everything stays the library's own (the same constructs, hence the same tree, names and metadata) except two calls.
 // `AssetStaging.stageByBundling` sends the esbuild arguments to Offshoot in place of running them, and the synthesizer's
 // `addFileAsset` is put off until the hash is known; bucket and key are Lazy meanwhile. What looks unfamiliar is left to
-// the library, and said in a "fallback" message.
+// the library, and said in a "fallback" message. No frame of this file is on the stack while the app builds its tree,
+// because the library writes its callers into the assembly's metadata.
 'use strict';
 const Module = require('module');
 if (process.env.OFFSHOOT_COMPILE_CACHE) Module.enableCompileCache?.(process.env.OFFSHOOT_COMPILE_CACHE);
@@ -71,8 +72,9 @@ let nextId = 0;
 class Taken {
   constructor(lib, staging, bundleItself, request) {
     Object.assign(this, { lib, staging, bundleItself, id: nextId++, path: request.path, entry: request.entry });
-    this.asset = staging.node.scope;
     this.placeholder = `offshoot-function-${this.id}`;
+    this.synthesizer = lib.Stack.of(staging).synthesizer;
+    this.synthesizer.addFileAsset = (source) => this.addLater(source); // the next call is this asset's
     pipes.send({ t: 'function', id: this.id, ...request });
     waiting.push(this);
   }
@@ -83,29 +85,32 @@ class Taken {
   }
 
   /** Stands in for the synthesizer's addFileAsset, whose call is kept for later. */
-  addLater(synthesizer, source) {
-    const files = manifestFiles(synthesizer);
-    this.files = files;
-    this.before = Object.keys(files).length;
+  addLater(source) {
+    const { synthesizer, lib } = this;
+    delete synthesizer.addFileAsset;
+    if (source.sourceHash !== this.placeholder) return synthesizer.addFileAsset(source);
     this.addFileAsset = (real) => synthesizer.addFileAsset({ ...source, ...real });
-    const lazy = (name) => this.lib.Lazy.string({ produce: () => this.value('location')[name] });
-    const names = ['bucketName', 'objectKey', 'httpUrl', 's3ObjectUrl', 's3Url'];
-    return Object.fromEntries(names.map((name) => [name, lazy(name)]));
+    const manifest = manifestOf(synthesizer);
+    this.files = manifest.files;
+    this.before = Object.keys(manifest.files).length;
+    settleBeforeEmitting(manifest);
+    this.hidePlaceholders();
+    const lazy = (name) => lib.Lazy.string({ produce: () => this.value('location')[name] });
+    return Object.fromEntries(['bucketName', 'objectKey', 'httpUrl', 's3ObjectUrl'].map((name) => [name, lazy(name)]));
   }
 
-  /** Once the Asset is made: its path is Lazy, and whoever reads the hash itself gets the real one, by waiting for it. */
+  /** The asset's path becomes Lazy; whoever reads the hash itself gets the real one, by waiting for it. */
   hidePlaceholders() {
-    const now = (object, name) =>
-      Object.defineProperty(object, name, {
-        configurable: true,
-        enumerable: true,
-        get: () => this.value(name),
-        set: (value) => Object.defineProperty(object, name, { value, writable: true }),
-      });
-    now(this.asset, 'assetHash');
-    now(this.asset, 'sourceHash');
-    for (const name of ['assetHash', 'stagedPath', 'absoluteStagedPath']) now(this.staging, name);
-    this.asset.assetPath = this.lib.Lazy.string({ produce: () => this.value('assetPath') });
+    const { staging, lib } = this;
+    const asset = staging.node.scope;
+    lib.AssetStaging.assetCache.cache.delete(staging.cacheKey);
+    const now = (object, name) => {
+      const set = (value) => Object.defineProperty(object, name, { value, writable: true });
+      Object.defineProperty(object, name, { configurable: true, enumerable: true, get: () => this.value(name), set });
+    };
+    for (const name of ['assetHash', 'stagedPath', 'absoluteStagedPath']) now(staging, name);
+    for (const name of ['assetHash', 'sourceHash']) now(asset, name);
+    asset.assetPath = lib.Lazy.string({ produce: () => this.value('assetPath') });
   }
 
   /** A real value in place of a placeholder, asking for it when it is not there yet. */
@@ -175,6 +180,16 @@ function addInOrder(files, batch) {
     taken.settle();
   }
   known.slice(next).forEach(putBack);
+}
+
+/** An asset whose function never reaches a template is still listed in the manifest. */
+function settleBeforeEmitting(manifest) {
+  if (Object.hasOwn(manifest, 'emitManifest') || typeof manifest.emitManifest !== 'function') return;
+  manifest.emitManifest = (...args) => {
+    delete manifest.emitManifest;
+    settleAll();
+    return manifest.emitManifest(...args);
+  };
 }
 
 function copyAsset(from, to) {
@@ -257,14 +272,14 @@ function recordSpawns(run) {
 
 /** The words of a simple shell command (older libraries run `bash -c`); whatever bash would replace or chain is refused. */
 function shellWords(text) {
-  const token = /'([^']*)'|"((?:[^"\\$`]|\\[^])*)"|\\([^])|([ \t\n]+)|([^\s'"\\$`|&;<>(){}~#]+)/gy;
+  const token = /'([^']*)'|"((?:[^"\\$`]|\\[^])*)"|\\([^])|([ \t\n]+)|([^\s'"\\$`|&;<>(){}]+)/gy;
   const words = [];
   let word;
   while (token.lastIndex < text.length) {
     const at = token.lastIndex;
     const part = token.exec(text);
-    if (!part) throw new OwnWay(`is bundled by a shell command with ${JSON.stringify(text[at])} in it`);
-    const [, single, double, escaped, space, plain] = part;
+    const [, single, double, escaped, space, plain] = part ?? [];
+    if (!part || (word === undefined && /^[#~]/.test(plain))) throw new OwnWay(`needs a shell: ${JSON.stringify(text[at])} is in its command`);
     if (space !== undefined) {
       if (word !== undefined) words.push(word);
       word = undefined;
@@ -275,102 +290,61 @@ function shellWords(text) {
   return word === undefined ? words : [...words, word];
 }
 
-// ---- the patches of aws-cdk-lib -------------------------------------------------------------------------------------
+// ---- the patch of aws-cdk-lib ----------------------------------------------------------------------------------------
 
-/** The files of the asset manifest that this synthesizer adds to, when it is one of the library's that only adds. */
-function manifestFiles(synthesizer) {
-  return synthesizer.assetManifest?.files ?? (synthesizer.parentDeployment && manifestFiles(synthesizer.parentDeployment));
+/** The asset manifest that this synthesizer adds to, possibly through a parent stack's. */
+function manifestOf(synthesizer) {
+  return synthesizer.assetManifest ?? (synthesizer.parentDeployment && manifestOf(synthesizer.parentDeployment));
 }
 
+/** Whether adding an asset only writes to the manifest: then it may happen later. */
 function onlyAdds(lib, synthesizer) {
-  const plain = [lib.DefaultStackSynthesizer, lib.CliCredentialsStackSynthesizer].filter(Boolean);
-  if (plain.some(({ prototype }) => synthesizer.addFileAsset === prototype.addFileAsset)) {
-    return typeof manifestFiles(synthesizer) === 'object';
-  }
-  const nested = lib.NestedStackSynthesizer;
-  return synthesizer.addFileAsset === nested?.prototype.addFileAsset && onlyAdds(lib, synthesizer.parentDeployment);
+  const is = (type) => type !== undefined && synthesizer.addFileAsset === type.prototype.addFileAsset;
+  if (is(lib.NestedStackSynthesizer)) return onlyAdds(lib, synthesizer.parentDeployment);
+  return (is(lib.DefaultStackSynthesizer) || is(lib.CliCredentialsStackSynthesizer)) && Boolean(manifestOf(synthesizer)?.files);
 }
 
-/** Looks at the inside of a library and patches it when everything is as known; the reason otherwise. */
-function patchLibrary(root, Bundling) {
-  const lib = require(path.join(root, 'core'));
-  const { AssetStaging, Stage } = lib;
-  const cache = AssetStaging?.assetCache?.cache;
-  const known = {
-    'Bundling.bundle': typeof Bundling?.bundle === 'function',
-    'AssetStaging.stageByBundling': typeof AssetStaging?.prototype.stageByBundling === 'function',
-    'AssetStaging.relativeStagedPath': typeof AssetStaging?.prototype.relativeStagedPath === 'function',
-    'AssetStaging.assetCache': typeof cache?.delete === 'function',
-    'Stage.synth': typeof Stage?.prototype.synth === 'function',
-    'Stack.synthesizer': typeof lib.DefaultStackSynthesizer?.prototype.addFileAsset === 'function',
-    Lazy: typeof lib.Lazy?.string === 'function',
-    'FileSystem.fingerprint': typeof lib.FileSystem?.fingerprint === 'function',
+/** The first thing that is not as it is in the libraries this file knows. */
+function unfamiliar(lib, Bundling) {
+  const { AssetStaging, DefaultStackSynthesizer, FileSystem, Lazy, Stack } = lib;
+  const functions = {
+    'Bundling.bundle': Bundling?.bundle,
+    'AssetStaging.stageByBundling': AssetStaging?.prototype.stageByBundling,
+    'AssetStaging.relativeStagedPath': AssetStaging?.prototype.relativeStagedPath,
+    'AssetStaging.assetCache': AssetStaging?.assetCache?.cache?.delete,
+    'DefaultStackSynthesizer.addFileAsset': DefaultStackSynthesizer?.prototype.addFileAsset,
+    'FileSystem.fingerprint': FileSystem?.fingerprint,
+    'Lazy.string': Lazy?.string,
+    'Stack.of': Stack?.of,
   };
-  const missing = Object.keys(known).find((name) => !known[name]);
-  if (missing) return `this aws-cdk-lib has another inside than known (${missing})`;
+  return Object.keys(functions).find((name) => typeof functions[name] !== 'function');
+}
 
-  let binding; // the function whose code is being bound right now
-  const { stageByBundling } = AssetStaging.prototype;
-  const bundleDirSuffix = String(AssetStaging.prototype.bundle).includes('-building') ? '-building' : '';
-  AssetStaging.prototype.stageByBundling = function (bundling, skip, ...others) {
+function patchLibrary(lib, Bundling) {
+  const { prototype } = lib.AssetStaging;
+  const { stageByBundling } = prototype;
+  const suffix = String(prototype.bundle).includes('-building') ? '-building' : '';
+  prototype.stageByBundling = function (bundling, skip, ...others) {
     const itself = () => stageByBundling.call(this, bundling, skip, ...others);
-    if (!binding || skip || bundling !== binding.bundling || binding.taken) return itself();
+    if (skip || !(bundling instanceof Bundling)) return itself();
+    const name = (this.node.scope?.node.scope ?? this).node.path;
     try {
+      if (!onlyAdds(lib, lib.Stack.of(this).synthesizer)) throw new OwnWay('is in a stack whose synthesizer does more than the usual');
       if (this.hashType !== 'output') throw new OwnWay('sets its own asset hash');
-      if (!this.fingerprintOptions || !this.assetOutdir || !this.cacheKey) throw new OwnWay('is staged in an unfamiliar way');
-      const out_dir = path.resolve(this.assetOutdir, `bundling-temp-${this.cacheKey}${bundleDirSuffix}`);
+      if (!this.fingerprintOptions || !this.assetOutdir || !this.cacheKey || typeof this.node.scope.addResourceMetadata !== 'function') {
+        throw new OwnWay('is staged in an unfamiliar way');
+      }
+      const out_dir = path.resolve(this.assetOutdir, `bundling-temp-${this.cacheKey}${suffix}`);
       const call = esbuildCall(bundling, out_dir);
-      const { version } = Bundling.esbuildInstallation;
-      const request = { path: binding.path, ...call, lock: bundling.props.depsLockFilePath, esbuild_version: version ?? null, out_dir };
-      binding.taken = new Taken(lib, this, () => restat(this, itself), request);
-      return binding.taken.staged();
+      const esbuild_version = Bundling.esbuildInstallation.version ?? null;
+      const request = { path: name, ...call, lock: bundling.props.depsLockFilePath, esbuild_version, out_dir };
+      return new Taken(lib, this, () => restat(this, itself), request).staged();
     } catch (error) {
       if (!(error instanceof OwnWay)) throw error;
-      pipes.send({ t: 'fallback', path: binding.path, why: error.message });
+      pipes.send({ t: 'fallback', path: name, why: error.message });
       return itself();
     }
   };
-
-  const bindCode = (code, bind, scope) => {
-    const { synthesizer } = lib.Stack.of(scope);
-    const bundling = code.options?.bundling;
-    if (code.asset || !(bundling instanceof Bundling)) return bind.call(code, scope);
-    if (!onlyAdds(lib, synthesizer)) {
-      pipes.send({ t: 'fallback', path: scope.node.path, why: "its stack's synthesizer is not one of the library's" });
-      return bind.call(code, scope);
-    }
-    const mine = (binding = { bundling, path: scope.node.path });
-    const { addFileAsset } = synthesizer;
-    synthesizer.addFileAsset = function (source) {
-      const late = mine.taken?.placeholder === source.sourceHash;
-      return late ? mine.taken.addLater(synthesizer, source) : addFileAsset.call(this, source);
-    };
-    try {
-      return bind.call(code, scope);
-    } finally {
-      binding = undefined;
-      delete synthesizer.addFileAsset;
-      if (mine.taken) {
-        cache.delete(mine.taken.staging.cacheKey);
-        mine.taken.hidePlaceholders();
-      }
-    }
-  };
-
-  const { bundle } = Bundling;
-  Bundling.bundle = function (...args) {
-    const code = bundle.apply(this, args);
-    const { bind } = code;
-    Object.defineProperty(code, 'bind', { value: (scope) => bindCode(code, bind, scope), configurable: true, writable: true });
-    return code;
-  };
-
-  const { synth } = Stage.prototype;
-  Stage.prototype.synth = function (...args) {
-    settleAll();
-    return synth.apply(this, args);
-  };
-  return undefined;
 }
 
 /** AssetStaging forgets what it knows of its source once it is made; staging again needs it. */
@@ -379,28 +353,33 @@ function restat(staging, run) {
   return run();
 }
 
-/** Waits for aws-cdk-lib, in whichever way it is loaded, and patches each copy of it once. */
+const BUNDLING = path.join('/aws-lambda-nodejs', 'lib', 'bundling.js');
+
+/** Waits for aws-cdk-lib, loaded by whom- and howsoever: every CommonJS module goes through the cache. Each copy is patched. */
 function watchLibrary() {
-  const load = Module._load;
-  const seen = new Set();
-  Module._load = function (request, parent) {
-    const exported = load.apply(this, arguments);
-    if (request !== './bundling' || !parent?.filename?.endsWith(LAMBDA_NODEJS)) return exported;
-    const root = parent.filename.slice(0, -LAMBDA_NODEJS.length);
-    if (!seen.has(root) && claim()) greet(root, exported.Bundling);
-    seen.add(root);
-    return exported;
-  };
+  Module._cache = new Proxy(Module._cache, {
+    set(cache, file, module) {
+      if (typeof file === 'string' && file.endsWith(BUNDLING)) expectBundling(module, file.slice(0, -BUNDLING.length));
+      cache[file] = module;
+      return true;
+    },
+  });
 }
 
-const LAMBDA_NODEJS = path.join('/aws-lambda-nodejs/lib', 'function.js');
-
-function greet(root, Bundling) {
-  const lib = require(path.join(root, 'package.json'));
-  if (lib.name !== 'aws-cdk-lib') return;
-  pipes.send({ t: 'hello', node: process.versions.node, lib: lib.version, lib_dir: root });
-  const why = patchLibrary(root, Bundling);
-  if (why) pipes.send({ t: 'fallback', path: '*', why });
+/** Patches the library in the moment in which it exports the class that bundles. */
+function expectBundling(module, root) {
+  const { name, version } = require(path.join(root, 'package.json'));
+  if (name !== 'aws-cdk-lib' || !claim()) return;
+  pipes.send({ t: 'hello', node: process.versions.node, lib: version, lib_dir: root });
+  const set = (Bundling) => {
+    if (!Bundling) return;
+    Object.defineProperty(module.exports, 'Bundling', { value: Bundling, writable: true });
+    const lib = require(path.join(root, 'core'));
+    const odd = unfamiliar(lib, Bundling);
+    if (odd) pipes.send({ t: 'fallback', path: '*', why: `aws-cdk-lib ${version} has an unknown inside (${odd})` });
+    else patchLibrary(lib, Bundling);
+  };
+  Object.defineProperty(module.exports, 'Bundling', { configurable: true, enumerable: true, get: () => undefined, set });
 }
 
 // ---- the app's own TypeScript ----------------------------------------------------------------------------------------
@@ -409,12 +388,10 @@ function greet(root, Bundling) {
 function loadTypeScript(mapFile) {
   const transpiled = new Map(Object.entries(JSON.parse(fs.readFileSync(mapFile, 'utf8'))));
   process.setSourceMapsEnabled?.(true);
-  for (const extension of ['.ts', '.tsx', '.mts', '.cts']) {
-    Module._extensions[extension] = (module, file) => {
-      const ready = transpiled.get(file);
-      module._compile(ready ? fs.readFileSync(ready, 'utf8') : transpile(file), file);
-    };
-  }
+  const source = (file) => (transpiled.has(file) ? fs.readFileSync(transpiled.get(file), 'utf8') : transpile(file));
+  const compile = 'return (module, file) => module._compile(source(file), file)';
+  const handler = require('vm').compileFunction(compile, ['source'], { filename: 'node:offshoot' })(source);
+  for (const extension of ['.ts', '.tsx', '.mts', '.cts']) Module._extensions[extension] = handler;
   const resolve = Module._resolveFilename;
   Module._resolveFilename = function (request, parent, ...others) {
     if (/^\.\.?(\/|$)/.test(request) && transpiled.has(parent?.filename)) {
@@ -445,7 +422,7 @@ function runMain(main) {
   const given = process.argv.slice(2);
   process.argv.splice(1, Infinity, main, ...(given[0] === '--' ? given.slice(1) : given));
   delete process.env.OFFSHOOT_MAIN;
-  Module._load(main, null, true);
+  process.nextTick(Module._load, main, null, true); // not called from here: see the stack frames above
 }
 
 if (process.env.OFFSHOOT_HOOK_REQUEST) {
