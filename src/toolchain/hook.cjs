@@ -1,0 +1,434 @@
+// Loaded into a CDK app's Node process: hands the bundling of NodejsFunction over to Offshoot, which bundles all functions at once.
+//
+// Everything stays the library's own (the same constructs, hence the same tree, names and metadata) except two calls.
+// `AssetStaging.stageByBundling` sends the esbuild arguments to Offshoot in place of running them, and the synthesizer's
+// `addFileAsset` is put off until the hash is known; bucket and key are Lazy meanwhile. What looks unfamiliar is left to
+// the library, and said in a "fallback" message. No frame of this file is on the stack while the app builds its tree,
+// because the library writes its callers into the assembly's metadata.
+'use strict';
+const Module = require('module');
+if (process.env.OFFSHOOT_COMPILE_CACHE) Module.enableCompileCache?.(process.env.OFFSHOOT_COMPILE_CACHE);
+const fs = require('fs');
+const path = require('path');
+
+// ---- the two pipes: one JSON message a line ---------------------------------------------------------------------
+
+class Pipes {
+  constructor(request, reply) {
+    this.out = fs.openSync(request, 'a');
+    this.in = fs.openSync(reply, 'r');
+    this.rest = Buffer.alloc(0);
+  }
+
+  send(message) {
+    const bytes = Buffer.from(`${JSON.stringify(message)}\n`);
+    for (let sent = 0; sent < bytes.length; ) sent += fs.writeSync(this.out, bytes, sent);
+  }
+
+  /** Blocks until Offshoot has said something. */
+  receive() {
+    const chunk = Buffer.alloc(65536);
+    for (;;) {
+      const end = this.rest.indexOf(10);
+      if (end >= 0) {
+        const line = this.rest.toString('utf8', 0, end);
+        this.rest = this.rest.subarray(end + 1);
+        return JSON.parse(line);
+      }
+      const size = fs.readSync(this.in, chunk, 0, chunk.length, null);
+      if (size === 0) throw new Error('Offshoot closed the pipe that brings bundled functions.');
+      this.rest = Buffer.concat([this.rest, chunk.subarray(0, size)]);
+    }
+  }
+}
+
+let pipes; // of the one process that loads aws-cdk-lib first, undefined in every other
+let asked = false;
+
+/** Makes this process the one that talks to Offshoot; its children inherit no pipes and stay silent. */
+function claim() {
+  if (asked) return pipes !== undefined;
+  asked = true;
+  const { OFFSHOOT_HOOK_REQUEST: request, OFFSHOOT_HOOK_REPLY: reply } = process.env;
+  if (!request || !reply || !require('worker_threads').isMainThread) return false;
+  delete process.env.OFFSHOOT_HOOK_REQUEST;
+  delete process.env.OFFSHOOT_HOOK_REPLY;
+  pipes = new Pipes(request, reply);
+  process.on('exit', () => pipes.send({ t: 'done', files: localFiles() }));
+  return true;
+}
+
+function localFiles() {
+  const foreign = `${path.sep}node_modules${path.sep}`;
+  return Object.keys(require.cache).filter((file) => file !== __filename && !file.includes(foreign));
+}
+
+// ---- functions taken out, waiting for their asset ------------------------------------------------------------------
+
+const waiting = []; // in the order in which the constructs came to be
+let nextId = 0;
+
+/** One function whose bundle comes from Offshoot. Its AssetStaging and Asset hold placeholders until `settle`. */
+class Taken {
+  constructor(lib, staging, bundleItself, request) {
+    Object.assign(this, { lib, staging, bundleItself, id: nextId++, path: request.path, entry: request.entry });
+    this.placeholder = `offshoot-function-${this.id}`;
+    this.synthesizer = lib.Stack.of(staging).synthesizer;
+    this.synthesizer.addFileAsset = (source) => this.addLater(source); // the next call is this asset's
+    pipes.send({ t: 'function', id: this.id, ...request });
+    waiting.push(this);
+  }
+
+  /** What AssetStaging takes over as the result of its bundling. */
+  staged() {
+    return { assetHash: this.placeholder, stagedPath: this.placeholder, packaging: 'zip', isArchive: true };
+  }
+
+  /** Stands in for the synthesizer's addFileAsset, whose call is kept for later. */
+  addLater(source) {
+    const { synthesizer, lib } = this;
+    delete synthesizer.addFileAsset;
+    if (source.sourceHash !== this.placeholder) return synthesizer.addFileAsset(source);
+    this.addFileAsset = (real) => synthesizer.addFileAsset({ ...source, ...real });
+    const manifest = manifestOf(synthesizer);
+    this.files = manifest.files;
+    this.before = Object.keys(manifest.files).length;
+    settleBeforeEmitting(manifest);
+    this.hidePlaceholders();
+    const lazy = (name) => lib.Lazy.string({ produce: () => this.value('location')[name] });
+    return Object.fromEntries(['bucketName', 'objectKey', 'httpUrl', 's3ObjectUrl'].map((name) => [name, lazy(name)]));
+  }
+
+  /** The asset's path becomes Lazy; whoever reads the hash itself gets the real one, by waiting for it. */
+  hidePlaceholders() {
+    const { staging, lib } = this;
+    const asset = staging.node.scope;
+    lib.AssetStaging.assetCache.cache.delete(staging.cacheKey);
+    const now = (object, name) => {
+      const set = (value) => Object.defineProperty(object, name, { value, writable: true });
+      Object.defineProperty(object, name, { configurable: true, enumerable: true, get: () => this.value(name), set });
+    };
+    for (const name of ['assetHash', 'stagedPath', 'absoluteStagedPath']) now(staging, name);
+    for (const name of ['assetHash', 'sourceHash']) now(asset, name);
+    asset.assetPath = lib.Lazy.string({ produce: () => this.value('assetPath') });
+  }
+
+  /** A real value in place of a placeholder, asking for it when it is not there yet. */
+  value(name) {
+    if (!this.real) settleAll();
+    if (!this.real) throw new Error(this.complaint());
+    return this.real[name];
+  }
+
+  complaint() {
+    return `bundling ${this.path} (${this.entry}):\n${this.reply?.error ?? 'no bundle came'}`;
+  }
+
+  /** Puts the asset into the assembly and registers it, as AssetStaging and Asset would have done at once. */
+  settle() {
+    const { staging, lib } = this;
+    const { assetHash, stagedPath } = this.reply.own ? this.bundleItself() : this.stageReply();
+    const real = { assetHash, sourceHash: assetHash, stagedPath, absoluteStagedPath: stagedPath };
+    this.real = real;
+    real.assetPath = staging.relativeStagedPath(lib.Stack.of(staging));
+    real.location = this.addFileAsset({ sourceHash: assetHash, fileName: real.assetPath });
+  }
+
+  stageReply() {
+    const { staging, lib } = this;
+    const { dir, hash } = this.reply;
+    // A salt changes every hash of the app: then a hash known from elsewhere does not count.
+    const salted = Boolean(staging.fingerprintOptions.extraHash);
+    const assetHash = hash && !salted ? hash : lib.FileSystem.fingerprint(dir, staging.fingerprintOptions);
+    if (!hash && !salted) pipes.send({ t: 'hashed', id: this.id, hash: assetHash, dir });
+    const stagedPath = path.resolve(staging.assetOutdir, `asset.${assetHash}`);
+    copyAsset(dir, stagedPath);
+    return { assetHash, stagedPath };
+  }
+}
+
+/** Asks for everything that waits, blocks for the answers, and finishes the assets in the library's own order. */
+function settleAll() {
+  const batch = waiting.splice(0);
+  if (batch.length === 0) return;
+  const open = new Map(batch.map((taken) => [taken.id, taken]));
+  pipes.send({ t: 'need', ids: [...open.keys()] });
+  while (open.size > 0) {
+    const reply = pipes.receive();
+    if (open.has(reply.id)) open.get(reply.id).reply = reply;
+    open.delete(reply.id);
+  }
+  const [bad, good] = [[], []];
+  for (const taken of batch) (taken.reply.error === undefined ? good : bad).push(taken);
+  for (const files of new Set(good.map((taken) => taken.files))) {
+    addInOrder(files, good.filter((taken) => taken.files === files));
+  }
+  if (bad.length > 0) throw new Error(bad.map((taken) => taken.complaint()).join('\n'));
+}
+
+/** Adds late assets to a manifest at the places they would have had, so that assets.json keeps its order. */
+function addInOrder(files, batch) {
+  const known = Object.entries(files);
+  for (const [hash] of known) delete files[hash];
+  const putBack = ([hash, entry]) => {
+    if (files[hash]) Object.assign(files[hash].destinations, entry.destinations);
+    else files[hash] = entry;
+  };
+  let next = 0;
+  for (const taken of batch) {
+    while (next < Math.min(taken.before, known.length)) putBack(known[next++]);
+    taken.settle();
+  }
+  known.slice(next).forEach(putBack);
+}
+
+/** An asset whose function never reaches a template is still listed in the manifest. */
+function settleBeforeEmitting(manifest) {
+  if (Object.hasOwn(manifest, 'emitManifest') || typeof manifest.emitManifest !== 'function') return;
+  manifest.emitManifest = (...args) => {
+    delete manifest.emitManifest;
+    settleAll();
+    return manifest.emitManifest(...args);
+  };
+}
+
+function copyAsset(from, to) {
+  if (fs.existsSync(to)) return;
+  const building = `${to}-building-${process.pid}`;
+  copyFolder(from, building);
+  fs.renameSync(building, to);
+}
+
+function copyFolder(from, to) {
+  fs.mkdirSync(to, { recursive: true });
+  fs.chmodSync(to, 0o777); // the mode of the library's own bundling folder
+  for (const entry of fs.readdirSync(from, { withFileTypes: true })) {
+    const [source, target] = [path.join(from, entry.name), path.join(to, entry.name)];
+    if (entry.isDirectory()) copyFolder(source, target);
+    else fs.copyFileSync(source, target, fs.constants.COPYFILE_FICLONE);
+  }
+}
+
+// ---- what a function would run -----------------------------------------------------------------------------------
+
+/** A reason why a function is left to the library, in words for people. */
+class OwnWay extends Error {}
+
+// Arguments that only mean the same thing when esbuild builds one entry by itself.
+const ALONE = /^--(bundle|outdir|outbase|entry-names|chunk-names|splitting|watch|serve|servedir|out-extension|analyze|version|help)\b/;
+
+/** The esbuild call of one function, from the library itself: its local bundling runs with spawnSync only recorded. */
+function esbuildCall(bundling, outDir) {
+  const props = bundling.props;
+  if (!props || !bundling.constructor.esbuildInstallation) throw new OwnWay('esbuild is not installed where the app can find it');
+  if (props.forceDockerBundling || typeof bundling.local?.tryBundle !== 'function') throw new OwnWay('is bundled in Docker');
+  if (props.nodeModules?.length) throw new OwnWay("uses nodeModules, which the app's own bundling installs");
+  if (props.preCompilation) throw new OwnWay('uses preCompilation, which runs the TypeScript compiler first');
+
+  const calls = recordSpawns(() => bundling.local.tryBundle(outDir, bundling));
+  if (calls.length !== 1) throw new OwnWay(calls.length === 0 ? 'runs no esbuild' : 'uses commandHooks that run other commands');
+  const { file, args, options } = calls[0];
+  const words = file === 'bash' && args[0] === '-c' ? shellWords(args[1]) : [file, ...args];
+  const bundle = words.indexOf('--bundle');
+  if (bundle < 1 || path.basename(words[bundle - 1]) !== 'esbuild') throw new OwnWay('bundles by an unfamiliar command');
+  return { ...readArguments(words.slice(bundle + 1), outDir), cwd: options.cwd, env: props.environment ?? null };
+}
+
+function readArguments(words, outDir) {
+  const found = { entry: [], outfile: [], metafile: [] };
+  const args = words.filter((word) => {
+    const [, name] = /^--(outfile|metafile)=/.exec(word) ?? [];
+    if (name) found[name].push(word.slice(name.length + 3));
+    else if (!word.startsWith('-')) found.entry.push(word);
+    else return true;
+    return false;
+  });
+  const odd = args.find((word) => ALONE.test(word) || word === '--metafile' || word.includes(outDir));
+  if (odd) throw new OwnWay(`uses the esbuild argument ${odd.replace(/=.*/s, '')}`);
+  const { entry, outfile, metafile } = found;
+  const inside = [...outfile, ...metafile].every((file) => path.dirname(file) === outDir);
+  const meta = metafile.every((file) => path.basename(file) === 'index.meta.json');
+  if (entry.length !== 1 || outfile.length !== 1 || metafile.length > 1 || !inside || !meta) {
+    throw new OwnWay('gives esbuild other inputs or outputs than its entry');
+  }
+  return { entry: entry[0], args, out_file: path.basename(outfile[0]), metafile: metafile.length === 1 };
+}
+
+function recordSpawns(run) {
+  const childProcess = require('child_process');
+  const { spawnSync } = childProcess;
+  const calls = [];
+  childProcess.spawnSync = (file, args = [], options = {}) => {
+    calls.push({ file, args, options });
+    return { status: 0, signal: null, pid: 0, output: [null, '', ''], stdout: '', stderr: '' };
+  };
+  try {
+    run();
+  } finally {
+    childProcess.spawnSync = spawnSync;
+  }
+  return calls;
+}
+
+/** The words of a simple shell command (older libraries run `bash -c`); whatever bash would replace or chain is refused. */
+function shellWords(text) {
+  const token = /'([^']*)'|"((?:[^"\\$`]|\\[^])*)"|\\([^])|([ \t\n]+)|([^\s'"\\$`|&;<>(){}]+)/gy;
+  const words = [];
+  let word;
+  while (token.lastIndex < text.length) {
+    const at = token.lastIndex;
+    const part = token.exec(text);
+    const [, single, double, escaped, space, plain] = part ?? [];
+    if (!part || (word === undefined && /^[#~]/.test(plain))) throw new OwnWay(`needs a shell: ${JSON.stringify(text[at])} is in its command`);
+    if (space !== undefined) {
+      if (word !== undefined) words.push(word);
+      word = undefined;
+    } else {
+      word = (word ?? '') + (single ?? double?.replace(/\\(?:\n|([$`"\\]))/g, '$1') ?? escaped ?? plain);
+    }
+  }
+  return word === undefined ? words : [...words, word];
+}
+
+// ---- the patch of aws-cdk-lib ----------------------------------------------------------------------------------------
+
+/** The asset manifest that this synthesizer adds to, possibly through a parent stack's. */
+function manifestOf(synthesizer) {
+  return synthesizer.assetManifest ?? (synthesizer.parentDeployment && manifestOf(synthesizer.parentDeployment));
+}
+
+/** Whether adding an asset only writes to the manifest: then it may happen later. */
+function onlyAdds(lib, synthesizer) {
+  const is = (type) => type !== undefined && synthesizer.addFileAsset === type.prototype.addFileAsset;
+  if (is(lib.NestedStackSynthesizer)) return onlyAdds(lib, synthesizer.parentDeployment);
+  return (is(lib.DefaultStackSynthesizer) || is(lib.CliCredentialsStackSynthesizer)) && Boolean(manifestOf(synthesizer)?.files);
+}
+
+/** The first thing that is not as it is in the libraries this file knows. */
+function unfamiliar(lib, Bundling) {
+  const { AssetStaging, DefaultStackSynthesizer, FileSystem, Lazy, Stack } = lib;
+  const functions = {
+    'Bundling.bundle': Bundling?.bundle,
+    'AssetStaging.stageByBundling': AssetStaging?.prototype.stageByBundling,
+    'AssetStaging.relativeStagedPath': AssetStaging?.prototype.relativeStagedPath,
+    'AssetStaging.assetCache': AssetStaging?.assetCache?.cache?.delete,
+    'DefaultStackSynthesizer.addFileAsset': DefaultStackSynthesizer?.prototype.addFileAsset,
+    'FileSystem.fingerprint': FileSystem?.fingerprint,
+    'Lazy.string': Lazy?.string,
+    'Stack.of': Stack?.of,
+  };
+  return Object.keys(functions).find((name) => typeof functions[name] !== 'function');
+}
+
+function patchLibrary(lib, Bundling) {
+  const { prototype } = lib.AssetStaging;
+  const { stageByBundling } = prototype;
+  const suffix = String(prototype.bundle).includes('-building') ? '-building' : '';
+  prototype.stageByBundling = function (bundling, skip, ...others) {
+    const itself = () => stageByBundling.call(this, bundling, skip, ...others);
+    if (skip || !(bundling instanceof Bundling)) return itself();
+    const name = (this.node.scope?.node.scope ?? this).node.path;
+    try {
+      if (!onlyAdds(lib, lib.Stack.of(this).synthesizer)) throw new OwnWay('is in a stack whose synthesizer does more than the usual');
+      if (this.hashType !== 'output') throw new OwnWay('sets its own asset hash');
+      if (!this.fingerprintOptions || !this.assetOutdir || !this.cacheKey || typeof this.node.scope.addResourceMetadata !== 'function') {
+        throw new OwnWay('is staged in an unfamiliar way');
+      }
+      const out_dir = path.resolve(this.assetOutdir, `bundling-temp-${this.cacheKey}${suffix}`);
+      const call = esbuildCall(bundling, out_dir);
+      const esbuild_version = Bundling.esbuildInstallation.version ?? null;
+      const request = { path: name, ...call, lock: bundling.props.depsLockFilePath, esbuild_version, out_dir };
+      return new Taken(lib, this, () => restat(this, itself), request).staged();
+    } catch (error) {
+      if (!(error instanceof OwnWay)) throw error;
+      pipes.send({ t: 'fallback', path: name, why: error.message });
+      return itself();
+    }
+  };
+}
+
+/** AssetStaging forgets what it knows of its source once it is made; staging again needs it. */
+function restat(staging, run) {
+  if ('_sourceStats' in staging) staging._sourceStats = fs.statSync(staging.sourcePath);
+  return run();
+}
+
+const BUNDLING = path.join('/aws-lambda-nodejs', 'lib', 'bundling.js');
+
+/** Waits for aws-cdk-lib, loaded by whom- and howsoever: every CommonJS module goes through the cache. Each copy is patched. */
+function watchLibrary() {
+  Module._cache = new Proxy(Module._cache, {
+    set(cache, file, module) {
+      if (typeof file === 'string' && file.endsWith(BUNDLING)) expectBundling(module, file.slice(0, -BUNDLING.length));
+      cache[file] = module;
+      return true;
+    },
+  });
+}
+
+/** Patches the library in the moment in which it exports the class that bundles. */
+function expectBundling(module, root) {
+  const { name, version } = require(path.join(root, 'package.json'));
+  if (name !== 'aws-cdk-lib' || !claim()) return;
+  pipes.send({ t: 'hello', node: process.versions.node, lib: version, lib_dir: root });
+  const set = (Bundling) => {
+    if (!Bundling) return;
+    Object.defineProperty(module.exports, 'Bundling', { value: Bundling, writable: true });
+    const lib = require(path.join(root, 'core'));
+    const odd = unfamiliar(lib, Bundling);
+    if (odd) pipes.send({ t: 'fallback', path: '*', why: `aws-cdk-lib ${version} has an unknown inside (${odd})` });
+    else patchLibrary(lib, Bundling);
+  };
+  Object.defineProperty(module.exports, 'Bundling', { configurable: true, enumerable: true, get: () => undefined, set });
+}
+
+// ---- the app's own TypeScript ----------------------------------------------------------------------------------------
+
+/** Loads TypeScript from what Offshoot has transpiled already, under the file's own name, as ts-node would. */
+function loadTypeScript(mapFile) {
+  const transpiled = new Map(Object.entries(JSON.parse(fs.readFileSync(mapFile, 'utf8'))));
+  process.setSourceMapsEnabled?.(true);
+  const source = (file) => (transpiled.has(file) ? fs.readFileSync(transpiled.get(file), 'utf8') : transpile(file));
+  const compile = 'return (module, file) => module._compile(source(file), file)';
+  const handler = require('vm').compileFunction(compile, ['source'], { filename: 'node:offshoot' })(source);
+  for (const extension of ['.ts', '.tsx', '.mts', '.cts']) Module._extensions[extension] = handler;
+  const resolve = Module._resolveFilename;
+  Module._resolveFilename = function (request, parent, ...others) {
+    if (/^\.\.?(\/|$)/.test(request) && transpiled.has(parent?.filename)) {
+      const base = path.resolve(path.dirname(parent.filename), request);
+      const stem = base.replace(/\.([cm]?)js$/, '.$1ts');
+      const names = [stem, `${base}.ts`, `${base}.tsx`, stem.replace(/\.ts$/, '.tsx'), `${base}/index.ts`, `${base}/index.tsx`];
+      const file = names.find((name) => transpiled.has(name));
+      if (file && !isFile(base)) return file;
+    }
+    return resolve.call(this, request, parent, ...others);
+  };
+}
+
+function isFile(file) {
+  return fs.statSync(file, { throwIfNoEntry: false })?.isFile() ?? false;
+}
+
+function transpile(file) {
+  const esbuild = Module.createRequire(file)('esbuild');
+  const target = `node${process.versions.node}`;
+  const options = { bundle: false, write: false, format: 'cjs', platform: 'node', sourcemap: 'inline', target, logLevel: 'silent' };
+  return esbuild.buildSync({ ...options, entryPoints: [file] }).outputFiles[0].text;
+}
+
+// ---- start -------------------------------------------------------------------------------------------------------------
+
+function runMain(main) {
+  const given = process.argv.slice(2);
+  process.argv.splice(1, Infinity, main, ...(given[0] === '--' ? given.slice(1) : given));
+  delete process.env.OFFSHOOT_MAIN;
+  process.nextTick(Module._load, main, null, true); // not called from here: see the stack frames above
+}
+
+if (process.env.OFFSHOOT_HOOK_REQUEST) {
+  watchLibrary();
+  const { OFFSHOOT_TRANSPILED: transpiled, OFFSHOOT_MAIN: main } = process.env;
+  delete process.env.OFFSHOOT_TRANSPILED;
+  if (transpiled) loadTypeScript(transpiled);
+  if (main && require.main === module) claim(), runMain(main);
+}

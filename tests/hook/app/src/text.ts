@@ -1,0 +1,3 @@
+import text from './note.txt';
+
+export const handler = async () => text;
