@@ -75,4 +75,3 @@ pub fn init() {
         let _ = unsafe { opts::set_verify_owner_validation(false) };
     });
 }
-#[cfg(test)] mod bench_tmp;
