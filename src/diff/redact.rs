@@ -127,7 +127,9 @@ fn is_environment_block(name: &str) -> bool {
 
 fn is_secret_name(name: &str) -> bool {
     let name: String = name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
-    SECRET_WORDS.iter().any(|word| name.contains(word)) && !HARMLESS_ENDINGS.iter().any(|end| name.ends_with(end))
+    matches!(name.as_str(), "secret" | "pwd")
+        || SECRET_WORDS.iter().any(|word| name.contains(word))
+            && !HARMLESS_ENDINGS.iter().any(|end| name.ends_with(end))
 }
 
 fn walk(value: &Value, secret: bool, environment: bool) -> Value {
@@ -276,6 +278,7 @@ mod tests {
             (json!("linux"), "Properties.Environment.Image", json!("linux")),
             (json!("x"), "Properties.SecretString", json!("(secret)")),
             (json!("x"), "Properties.MasterUserPassword", json!("(secret)")),
+            (json!("x"), "Properties.Secret", json!("(secret)")),
             (json!({"MinimumLength": 8}), "Properties.Policies.PasswordPolicy", json!({"MinimumLength": 8})),
             (json!("hours"), "Properties.TokenValidityUnits.AccessToken", json!("(secret)")),
             (json!("{{resolve:secretsmanager:x:SecretString:y}}"), "Properties.Any", json!("(secret)")),
