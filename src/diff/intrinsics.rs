@@ -76,12 +76,7 @@ fn function(name: &str, argument: &Value) -> Option<String> {
         }
         "Fn::ImportValue" => Some(format!("${{import {}}}", readable(argument))),
         "Fn::If" => Some(format!("${{{} ? {} : {}}}", item(0)?.as_str()?, readable(item(1)?), readable(item(2)?))),
-        "Fn::FindInMap" => Some(format!(
-            "${{{}[{}][{}]}}",
-            readable(item(0)?),
-            readable(item(1)?),
-            readable(item(2)?)
-        )),
+        "Fn::FindInMap" => Some(format!("${{{}[{}][{}]}}", readable(item(0)?), readable(item(1)?), readable(item(2)?))),
         "Fn::Select" => Some(format!("${{{}[{}]}}", readable(item(1)?), readable(item(0)?))),
         "Fn::Split" => Some(format!("split({}, {})", readable(item(1)?), readable(item(0)?))),
         "Fn::Base64" => Some(readable(argument)),

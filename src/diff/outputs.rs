@@ -18,7 +18,8 @@ pub fn outputs_with(old: Option<&Value>, new: Option<&Value>, secrets: Secrets) 
     let value = |template: Option<&Value>, name: &str| -> Option<Value> {
         template?.get("Outputs")?.get(name)?.get("Value").cloned()
     };
-    let names: BTreeSet<&String> = entries(old, "Outputs").chain(entries(new, "Outputs")).map(|(name, _)| name).collect();
+    let names: BTreeSet<&String> =
+        entries(old, "Outputs").chain(entries(new, "Outputs")).map(|(name, _)| name).collect();
     let shown = |name: &str, value: Option<Value>| match secrets {
         Secrets::Redact => value.map(|value| redact(&value, name, "")),
         Secrets::Show => value,
