@@ -27,7 +27,7 @@ pub use iam::iam;
 pub use intrinsics::readable;
 pub use limits::check;
 pub use network::network;
-pub use outputs::{exported, imported, outputs, outputs_with};
+pub use outputs::{exported, imported, output_names, outputs, outputs_read, outputs_with};
 pub use parse::parse_template;
 pub use redact::{Secrets, no_echo, redact, redact_parameters};
 pub use replace::recreate;
