@@ -2,3 +2,5 @@
 
 mod fake;
 mod fake_selftest;
+mod fake_selftest_services;
+mod fake_selftest_states;

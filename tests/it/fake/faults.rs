@@ -30,7 +30,9 @@ impl Fault {
         let s3 = request.service == "s3";
         match self {
             Fault::Throttle if s3 => Refusal::new(503, "SlowDown", "Please reduce your request rate."),
-            Fault::Throttle if request.service == "lambda" => Refusal::new(429, "TooManyRequestsException", "Rate exceeded"),
+            Fault::Throttle if request.service == "lambda" => {
+                Refusal::new(429, "TooManyRequestsException", "Rate exceeded")
+            }
             Fault::Throttle if request.service == "ssm" => Refusal::new(400, "ThrottlingException", "Rate exceeded"),
             Fault::Throttle => Refusal::new(400, "Throttling", "Rate exceeded"),
             Fault::ServerError(status) => {
@@ -82,7 +84,10 @@ impl Rule {
         self.left > 0
             && is(&self.service, &request.service)
             && is(&self.operation, &request.operation)
-            && self.filter.as_ref().is_none_or(|(key, text)| request.params().get(key).is_some_and(|v| v.contains(text)))
+            && self
+                .filter
+                .as_ref()
+                .is_none_or(|(key, text)| request.params().get(key).is_some_and(|v| v.contains(text)))
     }
 }
 
@@ -126,7 +131,15 @@ impl super::FakeAws {
         self.state().faults.clear();
     }
 
-    fn add_rule(&self, service: &str, operation: &str, fault: Fault, skip: usize, left: usize, filter: Option<(&str, &str)>) {
+    fn add_rule(
+        &self,
+        service: &str,
+        operation: &str,
+        fault: Fault,
+        skip: usize,
+        left: usize,
+        filter: Option<(&str, &str)>,
+    ) {
         let filter = filter.map(|(key, text)| (key.to_owned(), text.to_owned()));
         let rule = Rule { service: service.to_owned(), operation: operation.to_owned(), fault, skip, left, filter };
         self.state().faults.push(rule);

@@ -104,7 +104,8 @@ impl FakeAws {
 
     /// The writes that were carried out, lost answers included.
     pub fn carried_out(&self) -> Vec<Call> {
-        let done = |call: &Call| call.outcome == Outcome::Done || call.outcome == Outcome::Faulted("LostAnswer".to_owned());
+        let done =
+            |call: &Call| call.outcome == Outcome::Done || call.outcome == Outcome::Faulted("LostAnswer".to_owned());
         self.writes().into_iter().filter(done).collect()
     }
 

@@ -132,7 +132,11 @@ pub fn serve(state: &mut State, request: &Request) -> Outcome {
         "GetAlias" | "UpdateAlias" => {
             let alias = request.path.split('/').nth(5).unwrap_or_default().to_owned();
             if !function.aliases.contains_key(&alias) {
-                return Err(Refusal::new(404, "ResourceNotFoundException", format!("Cannot find alias arn: {}:{alias}", function.arn)));
+                return Err(Refusal::new(
+                    404,
+                    "ResourceNotFoundException",
+                    format!("Cannot find alias arn: {}:{alias}", function.arn),
+                ));
             }
             if let (true, Some(version)) = (request.operation == "UpdateAlias", request.text("FunctionVersion")) {
                 function.aliases.insert(alias.clone(), version.to_owned());
@@ -213,7 +217,9 @@ pub fn put_from_stack(state: &mut State, place: &Place, name: &str, properties: 
     entry.code = code;
     entry.touch(revision, now);
     entry.busy_polls = 0;
-    for key in ["Runtime", "Handler", "Role", "Environment", "Description", "MemorySize", "Timeout", "Architectures", "Layers"] {
+    for key in
+        ["Runtime", "Handler", "Role", "Environment", "Description", "MemorySize", "Timeout", "Architectures", "Layers"]
+    {
         match properties.get(key) {
             Some(value) if matches!(key, "MemorySize" | "Timeout") => {
                 let number = value.as_i64().or_else(|| value.as_str().and_then(|text| text.parse().ok()));

@@ -18,7 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-pub use cfn::model::{Body, Drifted, On, Stack};
+pub use cfn::model::{Drifted, On, Stack};
 pub use faults::Fault;
 pub use journal::Call;
 

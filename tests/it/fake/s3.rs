@@ -172,7 +172,8 @@ fn encryption(bucket: &Bucket) -> Outcome {
         let message = "The server side encryption configuration was not found";
         return Err(Refusal::new(404, "ServerSideEncryptionConfigurationNotFoundError", message));
     };
-    let rule = json!({"Rule": {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": algorithm}, "BucketKeyEnabled": false}});
+    let rule =
+        json!({"Rule": {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": algorithm}, "BucketKeyEnabled": false}});
     Ok(document("ServerSideEncryptionConfiguration", &rule))
 }
 
@@ -216,8 +217,9 @@ fn list_objects(bucket: &Bucket, name: &str, request: &Request, page_size: usize
 
 fn delete_objects(bucket: &mut Bucket, request: &Request) -> Outcome {
     let text = String::from_utf8_lossy(&request.body).into_owned();
-    let document_in = roxmltree::Document::parse(&text)
-        .map_err(|error| Refusal::new(400, "MalformedXML", format!("The XML you provided was not well-formed: {error}")))?;
+    let document_in = roxmltree::Document::parse(&text).map_err(|error| {
+        Refusal::new(400, "MalformedXML", format!("The XML you provided was not well-formed: {error}"))
+    })?;
     let keys = document_in.descendants().filter(|node| node.has_tag_name("Key") || node.tag_name().name() == "Key");
     let mut deleted = Vec::new();
     for key in keys.filter_map(|node| node.text()) {

@@ -52,7 +52,13 @@ pub fn put(bucket: &mut Bucket, key: &str, request: &Request, now: i64) -> Outco
 fn kept_headers(request: &Request) -> BTreeMap<String, String> {
     let kept = |name: &str| {
         name.starts_with("x-amz-meta-")
-            || matches!(name, "content-type" | "cache-control" | "x-amz-server-side-encryption" | "x-amz-server-side-encryption-aws-kms-key-id")
+            || matches!(
+                name,
+                "content-type"
+                    | "cache-control"
+                    | "x-amz-server-side-encryption"
+                    | "x-amz-server-side-encryption-aws-kms-key-id"
+            )
     };
     request.headers.iter().filter(|(name, _)| kept(name)).map(|(k, v)| (k.clone(), v.clone())).collect()
 }
@@ -65,7 +71,8 @@ pub fn get(bucket: &Bucket, key: &str, request: &Request) -> Outcome {
     if request.header("if-none-match").is_some_and(|known| same_tag(known, &object.etag)) {
         return Ok(Reply::empty(304).header("etag", &object.etag));
     }
-    let mut reply = Reply::empty(200).header("etag", &object.etag).header("last-modified", http_date(object.modified_ms));
+    let mut reply =
+        Reply::empty(200).header("etag", &object.etag).header("last-modified", http_date(object.modified_ms));
     for (name, value) in &object.headers {
         reply = reply.header(name, value);
     }

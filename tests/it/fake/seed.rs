@@ -59,14 +59,19 @@ fn deploy(state: &mut State, seed: &Seed) -> String {
     let parsed = template::parse(&seed.template).expect("a readable template");
     let known = state.stacks.iter().position(|s| s.name == seed.name && s.place() == place && !s.is_gone());
     let before = known.map(|index| state.stacks[index].body.clone()).unwrap_or_default();
-    let parameters = params::parameters(state, &place, &parsed, &seed.parameters, &[], &before).expect("valid parameters");
+    let parameters =
+        params::parameters(state, &place, &parsed, &seed.parameters, &[], &before).expect("valid parameters");
     let body = Body {
         text: seed.template.clone(),
         template: parsed,
         parameters,
         tags: seed.tags.clone(),
         role: seed.role.clone(),
-        capabilities: vec!["CAPABILITY_IAM".to_owned(), "CAPABILITY_NAMED_IAM".to_owned(), "CAPABILITY_AUTO_EXPAND".to_owned()],
+        capabilities: vec![
+            "CAPABILITY_IAM".to_owned(),
+            "CAPABILITY_NAMED_IAM".to_owned(),
+            "CAPABILITY_AUTO_EXPAND".to_owned(),
+        ],
         ..Body::default()
     };
     let kind = if known.is_some() { Kind::Update } else { Kind::Create };
@@ -115,9 +120,7 @@ impl FakeAws {
         let bucket = format!("cdk-{QUALIFIER}-assets-{account}-{region}");
         let version = format!("/cdk-bootstrap/{QUALIFIER}/version");
         let place = Place::new(account, region);
-        let role = |name: &str| {
-            json!({"Type": "AWS::IAM::Role", "Properties": {"RoleName": format!("cdk-{QUALIFIER}-{name}-{account}-{region}")}})
-        };
+        let role = |name: &str| json!({"Type": "AWS::IAM::Role", "Properties": {"RoleName": format!("cdk-{QUALIFIER}-{name}-{account}-{region}")}});
         let template = json!({
             "Resources": {
                 "StagingBucket": {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": bucket}, "DeletionPolicy": "Retain"},
@@ -133,7 +136,10 @@ impl FakeAws {
                 "BootstrapVersion": {"Value": {"Fn::GetAtt": ["CdkBootstrapVersion", "Value"]}},
             },
         });
-        self.seed(&Seed { termination_protection: true, ..Seed::new("CDKToolkit", template.to_string()).at(account, region) });
+        self.seed(&Seed {
+            termination_protection: true,
+            ..Seed::new("CDKToolkit", template.to_string()).at(account, region)
+        });
         let mut state = self.state();
         s3::make_bucket(&mut state, &place, &bucket);
         if !state.parameters.contains_key(&(place.clone(), version.clone())) {

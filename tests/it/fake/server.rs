@@ -31,10 +31,11 @@ pub fn run(listener: std::net::TcpListener, state: Shared, stopped: oneshot::Rec
     runtime.block_on(async move {
         listener.set_nonblocking(true).expect("a non-blocking listener");
         let listener = CutListener(tokio::net::TcpListener::from_std(listener).expect("a listener"));
-        let app = axum::Router::new().fallback(move |ConnectInfo(cut): ConnectInfo<Cut>, request: axum::extract::Request| {
-            let state = state.clone();
-            async move { answer(state, cut, request).await }
-        });
+        let app =
+            axum::Router::new().fallback(move |ConnectInfo(cut): ConnectInfo<Cut>, request: axum::extract::Request| {
+                let state = state.clone();
+                async move { answer(state, cut, request).await }
+            });
         let server = axum::serve(listener, app.into_make_service_with_connect_info::<Cut>());
         tokio::select! {
             _ = server.into_future() => {}

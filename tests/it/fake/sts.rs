@@ -49,7 +49,10 @@ fn assume(state: &mut State, request: &Request) -> Outcome {
         return Err(Refusal::new(
             403,
             "AccessDenied",
-            format!("User: {} is not authorized to perform: sts:{} on resource: {role}", request.identity, request.operation),
+            format!(
+                "User: {} is not authorized to perform: sts:{} on resource: {role}",
+                request.identity, request.operation
+            ),
         ));
     }
     let session = request.form.get("RoleSessionName").unwrap_or("session");

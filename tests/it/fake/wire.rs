@@ -195,7 +195,13 @@ fn route(request: &Request, signed_for: &str) -> (String, String) {
     }
     if let Some(action) = request.form.get("Action") {
         let sts = action.starts_with("AssumeRole") || action == "GetCallerIdentity";
-        let service = if !signed_for.is_empty() { signed_for } else if sts { "sts" } else { "cloudformation" };
+        let service = if !signed_for.is_empty() {
+            signed_for
+        } else if sts {
+            "sts"
+        } else {
+            "cloudformation"
+        };
         return (service.to_owned(), action.to_owned());
     }
     if signed_for == "lambda" || request.path.starts_with("/2015-03-31/functions") {
@@ -305,10 +311,14 @@ pub fn refuse(request: &Request, refusal: &Refusal) -> Reply {
     let (code, message) = (&refusal.code, escape(&refusal.message));
     let mut reply = match request.service.as_str() {
         "ssm" => Reply::json(&serde_json::json!({"__type": code, "message": refusal.message})),
-        "lambda" => Reply::json(&serde_json::json!({"Type": "User", "Message": refusal.message, "message": refusal.message}))
-            .header("x-amzn-errortype", code.as_str()),
+        "lambda" => {
+            Reply::json(&serde_json::json!({"Type": "User", "Message": refusal.message, "message": refusal.message}))
+                .header("x-amzn-errortype", code.as_str())
+        }
         "s3" if request.method == "HEAD" => Reply::empty(refusal.status),
-        "s3" => Reply::xml(format!("<Error><Code>{code}</Code><Message>{message}</Message><RequestId>fake</RequestId></Error>")),
+        "s3" => Reply::xml(format!(
+            "<Error><Code>{code}</Code><Message>{message}</Message><RequestId>fake</RequestId></Error>"
+        )),
         _ => Reply::xml(format!(
             "<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error><RequestId>fake</RequestId></ErrorResponse>"
         )),

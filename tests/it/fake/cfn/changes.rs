@@ -10,8 +10,13 @@ use super::resolve::{Env, deployed};
 use super::{template, types};
 
 /// Types that stack tags do not reach.
-const UNTAGGED: &[&str] =
-    &["AWS::CDK::Metadata", "AWS::IAM::Policy", "AWS::Lambda::Permission", "AWS::Lambda::Version", "AWS::CloudFormation::Stack"];
+const UNTAGGED: &[&str] = &[
+    "AWS::CDK::Metadata",
+    "AWS::IAM::Policy",
+    "AWS::Lambda::Permission",
+    "AWS::Lambda::Version",
+    "AWS::CloudFormation::Stack",
+];
 
 /// What would change; an error is the reason a change set fails with.
 pub fn compute(state: &State, stack: &Stack, old: &Body, new: &Body) -> Result<Vec<Change>, String> {
@@ -20,7 +25,8 @@ pub fn compute(state: &State, stack: &Stack, old: &Body, new: &Body) -> Result<V
     // each round may find further replacements, whose dependents then change too
     for _ in 0..50 {
         let changes = once(state, stack, old, new, &unknown, &needs)?;
-        let fresh = |change: &&Change| change.action == "Add" || change.replacement.as_deref().is_some_and(|r| r != "False");
+        let fresh =
+            |change: &&Change| change.action == "Add" || change.replacement.as_deref().is_some_and(|r| r != "False");
         let next: BTreeSet<String> = changes.iter().filter(fresh).map(|change| change.logical.clone()).collect();
         if next == unknown {
             return Ok(changes);
@@ -169,7 +175,8 @@ fn modified(seen: &Seen, logical: &str, properties: Value, tags_changed: bool) -
     } else {
         "False"
     };
-    let policy = (replacement == "True").then(|| policy_word(seen.wanted["UpdateReplacePolicy"].as_str(), true).to_owned());
+    let policy =
+        (replacement == "True").then(|| policy_word(seen.wanted["UpdateReplacePolicy"].as_str(), true).to_owned());
     Some(Change {
         action: "Modify".to_owned(),
         logical: logical.to_owned(),
@@ -222,11 +229,20 @@ fn property_details(seen: &Seen, logical: &str, properties: &Value, details: &mu
 }
 
 /// Why a property changes: by hand, by a parameter, by another resource.
-fn cause(seen: &Seen, logical: &str, name: &str, raw: &Value, after: Option<&Value>) -> (String, String, Option<String>) {
-    let word = |evaluation: &str, source: &str, causing: Option<String>| (evaluation.to_owned(), source.to_owned(), causing);
+fn cause(
+    seen: &Seen,
+    logical: &str,
+    name: &str,
+    raw: &Value,
+    after: Option<&Value>,
+) -> (String, String, Option<String>) {
+    let word =
+        |evaluation: &str, source: &str, causing: Option<String>| (evaluation.to_owned(), source.to_owned(), causing);
     let unknown = after.is_some_and(|value| value.to_string().contains("KNOWN_AFTER_APPLY"));
     let names = template::references(raw);
-    if unknown && let Some(by) = seen.needs.and_then(|n| n.iter().find(|n| seen.unknown.contains(*n) && names.contains(*n))) {
+    if unknown
+        && let Some(by) = seen.needs.and_then(|n| n.iter().find(|n| seen.unknown.contains(*n) && names.contains(*n)))
+    {
         let reference = raw.to_string().contains(&format!("{{\"Ref\":\"{by}\"}}"));
         let source = if reference { "ResourceReference" } else { "ResourceAttribute" };
         return word("Dynamic", source, Some(by.clone()));

@@ -11,9 +11,11 @@ use super::drift;
 use super::model::{Body, ChangeSet, Stack};
 use super::{engine, existing, find, params, template, types};
 
-pub const NO_CHANGES: &str = "The submitted information didn't contain changes. Submit different information to create a change set.";
+pub const NO_CHANGES: &str =
+    "The submitted information didn't contain changes. Submit different information to create a change set.";
 const NO_UPDATES: &str = "No updates are to be performed.";
-const EARLY: &str = "To troubleshoot Early Validation errors, use the DescribeEvents API for detailed failure information.";
+const EARLY: &str =
+    "To troubleshoot Early Validation errors, use the DescribeEvents API for detailed failure information.";
 
 pub fn create(state: &mut State, request: &Request) -> Outcome {
     let name = request.form.get("StackName").unwrap_or_default().to_owned();
@@ -26,7 +28,13 @@ pub fn create(state: &mut State, request: &Request) -> Outcome {
         if token.is_some() && set.client_token.as_deref() == token {
             return Ok(Reply::query(request, &json!({"Id": set.id, "StackId": set.stack_id})));
         }
-        return Err(Refusal::new(400, "AlreadyExistsException", format!("ChangeSet {set_name} cannot be created due to a mismatch with existing attribute(s), or already exists")));
+        return Err(Refusal::new(
+            400,
+            "AlreadyExistsException",
+            format!(
+                "ChangeSet {set_name} cannot be created due to a mismatch with existing attribute(s), or already exists"
+            ),
+        ));
     }
     let index = target(state, request, &name, &set_name, &kind)?;
     let before = index.map(|index| state.stacks[index].body.clone()).unwrap_or_default();
@@ -46,7 +54,10 @@ pub fn create(state: &mut State, request: &Request) -> Outcome {
 }
 
 fn same_name<'a>(state: &'a State, stack_id: &str, name: &str) -> Option<&'a ChangeSet> {
-    state.change_sets.iter().find(|set| !set.gone && set.stack_id == stack_id && set.name == name && set.execution != "EXECUTE_COMPLETE")
+    state
+        .change_sets
+        .iter()
+        .find(|set| !set.gone && set.stack_id == stack_id && set.name == name && set.execution != "EXECUTE_COMPLETE")
 }
 
 /// The stack a change set is for, where there is one, or why it may not be made.
@@ -54,12 +65,18 @@ fn target(state: &State, request: &Request, name: &str, set: &str, kind: &str) -
     let found = find(state, request, name);
     let Some(index) = found else {
         let import = kind == "IMPORT";
-        return if kind == "CREATE" || import { Ok(None) } else { Err(Refusal::validation(format!("Stack [{name}] does not exist"))) };
+        return if kind == "CREATE" || import {
+            Ok(None)
+        } else {
+            Err(Refusal::validation(format!("Stack [{name}] does not exist")))
+        };
     };
     let stack = &state.stacks[index];
     let review = stack.status == "REVIEW_IN_PROGRESS";
     if kind == "CREATE" && !review {
-        return Err(Refusal::validation(format!("Stack [{name}] already exists and cannot be created again with the changeSet [{set}].")));
+        return Err(Refusal::validation(format!(
+            "Stack [{name}] already exists and cannot be created again with the changeSet [{set}]."
+        )));
     }
     if kind == "CREATE" || (kind == "IMPORT" && review) {
         return Ok(found);
@@ -157,7 +174,8 @@ fn work_out(state: &mut State, request: &Request, index: usize, set: &mut Change
         change.action = "Import".to_owned();
         let wanted = request.form.structs("ResourcesToImport");
         let entry = wanted.iter().find(|entry| entry.get("LogicalResourceId") == Some(&change.logical));
-        change.physical = entry.and_then(|e| e.iter().find(|(k, _)| k.starts_with("ResourceIdentifier.")).map(|(_, v)| v.clone()));
+        change.physical =
+            entry.and_then(|e| e.iter().find(|(k, _)| k.starts_with("ResourceIdentifier.")).map(|(_, v)| v.clone()));
         let values = entry.into_iter().flatten().filter(|(k, _)| k.ends_with(".value")).map(|(_, v)| v.clone());
         change.physical = values.last().or(change.physical.take());
     }
@@ -204,9 +222,19 @@ fn adopt_existing(state: &State, index: usize, set: &mut ChangeSet) {
 /// The stack that already has a resource of this name.
 fn owner<'a>(state: &'a State, index: usize, kind: &str, name: &str) -> Option<&'a Stack> {
     let place = state.stacks[index].place();
-    state.stacks.iter().enumerate().filter(|(other, stack)| *other != index && stack.place() == place).map(|(_, stack)| stack).find(
-        |stack| stack.body.resources.values().any(|r| r.kind == kind && types::custom_name(kind, &r.properties) == Some(name)),
-    )
+    state
+        .stacks
+        .iter()
+        .enumerate()
+        .filter(|(other, stack)| *other != index && stack.place() == place)
+        .map(|(_, stack)| stack)
+        .find(|stack| {
+            stack
+                .body
+                .resources
+                .values()
+                .any(|r| r.kind == kind && types::custom_name(kind, &r.properties) == Some(name))
+        })
 }
 
 fn early_validation(state: &mut State, index: usize, set: &mut ChangeSet) -> Result<(), String> {
@@ -217,7 +245,13 @@ fn early_validation(state: &mut State, index: usize, set: &mut ChangeSet) -> Res
             let taken = owner(state, index, &change.kind, name).is_some()
                 || (change.kind == "AWS::S3::Bucket" && state.s3.buckets.contains_key(name));
             let reason = format!("Resource of type '{}' with identifier '{name}' already exists.", change.kind);
-            taken.then(|| (format!("/Resources/{}", change.logical), reason, "AWS::EarlyValidation::ResourceExistenceCheck".to_owned()))
+            taken.then(|| {
+                (
+                    format!("/Resources/{}", change.logical),
+                    reason,
+                    "AWS::EarlyValidation::ResourceExistenceCheck".to_owned(),
+                )
+            })
         })
     });
     match found {
@@ -235,7 +269,9 @@ fn nested(state: &mut State, request: &Request, index: usize, set: &mut ChangeSe
     let mut changes = std::mem::take(&mut set.changes);
     let mut failed = None;
     for change in changes.iter_mut().filter(|c| c.kind == "AWS::CloudFormation::Stack" && c.action != "Remove") {
-        let Some(url) = change.after.as_ref().and_then(|after| after["Properties"]["TemplateURL"].as_str()) else { continue };
+        let Some(url) = change.after.as_ref().and_then(|after| after["Properties"]["TemplateURL"].as_str()) else {
+            continue;
+        };
         let text = template::fetch(state, url).map_err(|refusal| refusal.message)?;
         let template = template::parse(&text).map_err(|refusal| refusal.message)?;
         let child = change.physical.as_ref().and_then(|id| state.stacks.iter().position(|stack| stack.id == *id));
@@ -243,7 +279,8 @@ fn nested(state: &mut State, request: &Request, index: usize, set: &mut ChangeSe
             Some(child) => (child, "UPDATE"),
             None => {
                 let name = format!("{}-{}-{}", set.stack_name, change.logical, state.id());
-                let root = (set.stack_id.clone(), state.stacks[index].root.clone().unwrap_or_else(|| set.stack_id.clone()));
+                let root =
+                    (set.stack_id.clone(), state.stacks[index].root.clone().unwrap_or_else(|| set.stack_id.clone()));
                 let child = engine::new_stack(state, &request.place(), &name, Some(root));
                 engine::set_status(state, child, "REVIEW_IN_PROGRESS", None);
                 (child, "CREATE")
@@ -252,7 +289,8 @@ fn nested(state: &mut State, request: &Request, index: usize, set: &mut ChangeSe
         let deployed = state.stacks[child].body.clone();
         let given = change.after.as_ref().map(|after| after["Properties"]["Parameters"].clone()).unwrap_or_default();
         let given = engine::texts(&given);
-        let parameters = params::parameters(state, &request.place(), &template, &given, &[], &deployed).map_err(|r| r.message)?;
+        let parameters =
+            params::parameters(state, &request.place(), &template, &given, &[], &deployed).map_err(|r| r.message)?;
         let body = Body { text, template, parameters, tags: set.body.tags.clone(), ..Body::default() };
         let root = set.root.clone().unwrap_or_else(|| set.id.clone());
         let name = format!("{}-{}", set.name, change.logical);
@@ -278,7 +316,11 @@ pub fn named(state: &State, request: &Request) -> Result<usize, Refusal> {
         .change_sets
         .iter()
         .rposition(|set| {
-            let this = if name.starts_with("arn:") { set.id == name } else { set.name == name && Some(&set.stack_id) == stack.as_ref() };
+            let this = if name.starts_with("arn:") {
+                set.id == name
+            } else {
+                set.name == name && Some(&set.stack_id) == stack.as_ref()
+            };
             this && !set.gone
         })
         .ok_or_else(|| Refusal::new(404, "ChangeSetNotFound", format!("ChangeSet [{name}] does not exist")))
@@ -293,7 +335,19 @@ pub fn delete(state: &mut State, request: &Request) -> Outcome {
         }
         set.gone = true;
         let id = set.id.clone();
-        state.change_sets.iter_mut().filter(|other| other.root.as_deref() == Some(id.as_str())).for_each(|other| other.gone = true);
+        state
+            .change_sets
+            .iter_mut()
+            .filter(|other| other.root.as_deref() == Some(id.as_str()))
+            .for_each(|other| other.gone = true);
+        let mut shells = Vec::new();
+        for other in state.change_sets.iter().filter(|other| other.root.as_deref() == Some(id.as_str())) {
+            let shell = |stack: &Stack| stack.id == other.stack_id && stack.status == "REVIEW_IN_PROGRESS";
+            shells.extend(state.stacks.iter().position(shell));
+        }
+        for shell in shells {
+            engine::set_status(state, shell, "DELETE_COMPLETE", None);
+        }
     }
     Ok(Reply::query(request, &json!({})))
 }

@@ -30,9 +30,8 @@ pub fn describe(state: &mut State, request: &Request) -> Outcome {
     let set = state.change_sets[position].clone();
     let values = request.form.flag("IncludePropertyValues");
     let at_rest = set.course.len() == 1;
-    let dropped = |change: &&Change| {
-        values && state.scripts.dropped.contains(&(set.stack_name.clone(), change.logical.clone()))
-    };
+    let dropped =
+        |change: &&Change| values && state.scripts.dropped.contains(&(set.stack_name.clone(), change.logical.clone()));
     let lost: Vec<String> = set.changes.iter().filter(dropped).map(|change| change.logical.clone()).collect();
     let changes = set.changes.iter().filter(|change| at_rest && !dropped(change)).cloned().collect();
     let (changes, next) = page(changes, token, size)?;

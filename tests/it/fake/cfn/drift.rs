@@ -6,7 +6,7 @@ use super::super::State;
 use super::super::wire::{Outcome, Refusal, Reply, Request};
 use super::model::{Change, ChangeSet, Detail, Drifted, Stack};
 use super::resolve::plain;
-use super::{existing, page, types};
+use super::{existing, page};
 
 /// A detection under way.
 #[derive(Clone, Debug)]
@@ -24,7 +24,10 @@ pub fn detect(state: &mut State, request: &Request) -> Outcome {
     let name = request.form.get("StackName").unwrap_or_default();
     let stack = existing(state, request, name)?;
     let status = &state.stacks[stack].status;
-    if !matches!(status.as_str(), "CREATE_COMPLETE" | "UPDATE_COMPLETE" | "UPDATE_ROLLBACK_COMPLETE" | "UPDATE_ROLLBACK_FAILED") {
+    if !matches!(
+        status.as_str(),
+        "CREATE_COMPLETE" | "UPDATE_COMPLETE" | "UPDATE_ROLLBACK_COMPLETE" | "UPDATE_ROLLBACK_FAILED"
+    ) {
         return Err(Refusal::validation(format!("Drift detection cannot be performed on stack in {status} state")));
     }
     let id = state.uuid();
@@ -141,7 +144,9 @@ pub fn revert(stack: &Stack, set: &mut ChangeSet) {
             Drifted::Modified(paths) => {
                 change.drift = Some("MODIFIED".to_owned());
                 change.before = Some(json!({"Properties": actual(&resource.properties, Some(drift))}));
-                change.details.extend(paths.iter().map(|(path, value)| detail(resource.properties.pointer(path), path, value)));
+                change
+                    .details
+                    .extend(paths.iter().map(|(path, value)| detail(resource.properties.pointer(path), path, value)));
             }
         }
         set.changes.push(change);
@@ -162,10 +167,4 @@ fn detail(expected: Option<&Value>, path: &str, actual: &Value) -> Detail {
         actual: Some(actual.clone()),
         ..Detail::default()
     }
-}
-
-/// Types whose immutable properties a drift revert leaves alone.
-pub fn is_immutable(state: &State, kind: &str, path: &str) -> bool {
-    let property = path.split('/').nth(1).unwrap_or_default();
-    types::recreation(state, kind, property) == "Always"
 }

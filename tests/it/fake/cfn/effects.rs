@@ -35,11 +35,15 @@ pub fn is_unchanged(state: &State, index: usize, logical: &str) -> bool {
     let stack = &state.stacks[index];
     let Some(previous) = &stack.previous else { return false };
     let source = |body: &Body| body.template["Resources"][logical].clone();
-    let same_properties = properties(state, index, logical).is_ok_and(|new| new == resource(state, index, logical).properties);
+    let same_properties =
+        properties(state, index, logical).is_ok_and(|new| new == resource(state, index, logical).properties);
     let (old, new) = (source(previous), source(&stack.body));
     let attributes = ["Metadata", "DeletionPolicy", "UpdateReplacePolicy"];
     let drift_undone = old == new && previous.parameters == stack.body.parameters && previous.tags == stack.body.tags;
-    same_properties && !drift_undone && previous.tags == stack.body.tags && attributes.iter().all(|key| old.get(key) == new.get(key))
+    same_properties
+        && !drift_undone
+        && previous.tags == stack.body.tags
+        && attributes.iter().all(|key| old.get(key) == new.get(key))
 }
 
 pub fn create(state: &mut State, index: usize, logical: &str) -> Result<(), String> {
@@ -140,7 +144,10 @@ pub fn remove(state: &mut State, index: usize, logical: &str, old: Option<&Resou
         STACK => child_succeeded(state, index, &gone.physical, "deleted")?,
         "AWS::S3::Bucket" => {
             if state.s3.buckets.get(&gone.physical).is_some_and(|bucket| !bucket.objects.is_empty()) {
-                return Err("The bucket you tried to delete is not empty (Service: S3, Status Code: 409, Request ID: fake)".to_owned());
+                return Err(
+                    "The bucket you tried to delete is not empty (Service: S3, Status Code: 409, Request ID: fake)"
+                        .to_owned(),
+                );
             }
             state.s3.buckets.remove(&gone.physical);
         }
@@ -161,7 +168,8 @@ fn put(state: &mut State, index: usize, kind: &str, physical: &str, properties: 
         }
         "AWS::Lambda::Function" => {
             let code = &properties["Code"];
-            let (bucket, key) = (code["S3Bucket"].as_str().unwrap_or_default(), code["S3Key"].as_str().unwrap_or_default());
+            let (bucket, key) =
+                (code["S3Bucket"].as_str().unwrap_or_default(), code["S3Key"].as_str().unwrap_or_default());
             if state.s3.buckets.get(bucket).is_some_and(|bucket| !bucket.objects.contains_key(key)) {
                 return Err("Resource handler returned message: \"Error occurred while GetObject. S3 Error Code: NoSuchKey. S3 Error Message: The specified key does not exist. (Service: Lambda, Status Code: 400, Request ID: fake)\" (HandlerErrorCode: InvalidRequest)".to_owned());
             }
@@ -194,7 +202,9 @@ pub fn begin_child(state: &mut State, index: usize, logical: &str) {
     let Ok(parameters) = params::parameters(state, &place, &parsed, &given, &[], &before) else { return };
     let body = Body { text, template: parsed, parameters, tags, ..Body::default() };
     let (child, kind) = match child {
-        Some(child) if before.template == body.template && before.parameters == body.parameters && before.tags == body.tags => {
+        Some(child)
+            if before.template == body.template && before.parameters == body.parameters && before.tags == body.tags =>
+        {
             state.stacks[child].previous = None;
             return;
         }
@@ -221,7 +231,9 @@ fn prepared_child(state: &State, index: usize, logical: &str) -> Option<usize> {
     let parent = &state.stacks[index];
     let prefix = format!("{}-{logical}-", parent.name);
     state.stacks.iter().position(|stack| {
-        stack.parent.as_ref() == Some(&parent.id) && stack.status == "REVIEW_IN_PROGRESS" && stack.name.starts_with(&prefix)
+        stack.parent.as_ref() == Some(&parent.id)
+            && stack.status == "REVIEW_IN_PROGRESS"
+            && stack.name.starts_with(&prefix)
     })
 }
 
@@ -253,7 +265,8 @@ fn child_succeeded(state: &State, index: usize, id: &str, done: &str) -> Result<
     if untouched || matches!(child.status.as_str(), "CREATE_COMPLETE" | "UPDATE_COMPLETE" | "DELETE_COMPLETE") {
         return Ok(());
     }
-    let why = child.events.iter().rev().find(|e| e.status.contains("ROLLBACK_IN_PROGRESS") || e.status.ends_with("FAILED"));
+    let why =
+        child.events.iter().rev().find(|e| e.status.contains("ROLLBACK_IN_PROGRESS") || e.status.ends_with("FAILED"));
     let why = why.and_then(|event| event.reason.clone()).unwrap_or_default();
     Err(format!("Embedded stack {id} was not successfully {done}: {why}"))
 }
@@ -281,7 +294,10 @@ pub fn settle_outputs(state: &mut State, index: usize) -> Result<(), String> {
     }
     for name in outputs.iter().filter_map(|output| output.export.as_ref()) {
         let taken = state.stacks.iter().enumerate().find(|(other, stack)| {
-            *other != index && stack.place() == place && !stack.is_gone() && stack.body.outputs.iter().any(|o| o.export.as_ref() == Some(name))
+            *other != index
+                && stack.place() == place
+                && !stack.is_gone()
+                && stack.body.outputs.iter().any(|o| o.export.as_ref() == Some(name))
         });
         if let Some((_, other)) = taken {
             return Err(format!("Export with name {name} is already exported by stack {}. ", other.name));
@@ -304,14 +320,13 @@ pub fn exports_in_use(state: &State, index: usize, outputs: &[Output]) -> Option
         }
         let users = stacks::importers(state, &stack.place(), name);
         let verb = if new.is_some() { "updated" } else { "deleted" };
-        (!users.is_empty()).then(|| format!("Export {name} cannot be {verb} as it is in use by {}. ", users.join(" and ")))
+        (!users.is_empty())
+            .then(|| format!("Export {name} cannot be {verb} as it is in use by {}. ", users.join(" and ")))
     })
 }
 
 /// The stack's outputs as Describe answers them.
 pub fn shown_outputs(body: &Body) -> Vec<Value> {
-    let show = |output: &Output| {
-        json!({"OutputKey": output.key, "OutputValue": output.value, "ExportName": output.export, "Description": output.description})
-    };
+    let show = |output: &Output| json!({"OutputKey": output.key, "OutputValue": output.value, "ExportName": output.export, "Description": output.description});
     body.outputs.iter().map(show).collect()
 }

@@ -116,6 +116,8 @@ pub fn start(state: &mut State, index: usize, start: Start) {
         stack.disable_rollback = start.on_failure == OnFailure::DoNothing;
     }
     let (cleanup, pending) = items.into_iter().partition(|item| item.act == Act::Remove && start.kind != Kind::Delete);
+    let pending: Vec<Item> = pending;
+    let idle = pending.is_empty();
     stack.operation = Some(Operation {
         kind: start.kind,
         phase: Phase::Forward,
@@ -129,6 +131,7 @@ pub fn start(state: &mut State, index: usize, start: Start) {
         retain: start.retain,
         skip: Names::new(),
         failed: Vec::new(),
+        idle_steps: usize::from(idle),
     });
     for (logical, physical) in start.imports {
         effects::prepare_import(&mut stack.body, &logical, physical);
@@ -151,7 +154,11 @@ fn items(state: &State, index: usize, start: &Start) -> Vec<Item> {
     if start.kind == Kind::Delete {
         return stack.body.resources.keys().map(|logical| item(logical, Act::Remove)).collect();
     }
-    let changes = changes::compute(state, stack, &stack.body, &start.body).unwrap_or_default();
+    let Ok(changes) = changes::compute(state, stack, &stack.body, &start.body) else {
+        let all = start.body.template["Resources"].as_object().cloned().unwrap_or_default();
+        let act = |logical: &String| if stack.body.resources.contains_key(logical) { Act::Modify } else { Act::Add };
+        return all.keys().map(|logical| item(logical, act(logical))).collect();
+    };
     let mut items: Vec<Item> = changes
         .iter()
         .map(|change| {
@@ -175,11 +182,18 @@ fn items(state: &State, index: usize, start: &Start) -> Vec<Item> {
 /// One step of a stack's operation.
 pub fn step(state: &mut State, index: usize) {
     let Some(mut operation) = state.stacks[index].operation.take() else { return };
-    if operation.kind == Kind::Delete && operation.done.is_empty() && operation.begun.is_empty() {
-        if let Some(reason) = effects::exports_in_use(state, index, &[]) {
-            set_status(state, index, "DELETE_FAILED", Some(&reason));
-            return;
-        }
+    if operation.idle_steps > 0 {
+        operation.idle_steps -= 1;
+        state.stacks[index].operation = Some(operation);
+        return;
+    }
+    let untouched = operation.done.is_empty() && operation.begun.is_empty();
+    if operation.kind == Kind::Delete
+        && untouched
+        && let Some(reason) = effects::exports_in_use(state, index, &[])
+    {
+        set_status(state, index, "DELETE_FAILED", Some(&reason));
+        return;
     }
     let goes_on = match waves::advance(state, index, &mut operation) {
         Progress::Working => true,
@@ -224,8 +238,7 @@ pub fn go_back(state: &mut State, index: usize, operation: &mut Operation, reaso
     set_status(state, index, status, reason);
     let before = state.stacks[index].previous.clone().unwrap_or_default();
     let touched: Vec<Item> = operation.done.drain(..).chain(operation.begun.drain(..)).collect();
-    let failed: Vec<Item> =
-        operation.failed.drain(..).map(|logical| Item { logical, act: Act::Modify }).collect();
+    let failed: Vec<Item> = operation.failed.drain(..).map(|logical| Item { logical, act: Act::Modify }).collect();
     operation.pending.clear();
     operation.cleanup.clear();
     for item in touched.into_iter().chain(failed) {
@@ -256,7 +269,9 @@ fn next_phase(state: &mut State, index: usize, operation: &mut Operation) -> boo
             let reason = format!("The following resource(s) failed to delete: [{names}]. ");
             end(state, index, operation, "ROLLBACK_FAILED", Some(&reason))
         }
-        (Kind::Create, Phase::RollbackCleanup) if operation.on_failure == OnFailure::Delete => delete_done(state, index, operation),
+        (Kind::Create, Phase::RollbackCleanup) if operation.on_failure == OnFailure::Delete => {
+            delete_done(state, index, operation)
+        }
         (Kind::Create, Phase::RollbackCleanup) => end(state, index, operation, "ROLLBACK_COMPLETE", None),
         (_, Phase::Forward) => forward_done(state, index, operation),
         (_, Phase::Cleanup) => end(state, index, operation, "UPDATE_COMPLETE", None),

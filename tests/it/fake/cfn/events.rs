@@ -9,7 +9,8 @@ use super::{changesets, find, page, poll};
 
 pub fn describe(state: &mut State, request: &Request) -> Outcome {
     let name = request.form.get("StackName").unwrap_or_default();
-    let index = find(state, request, name).ok_or_else(|| Refusal::validation(format!("Stack [{name}] does not exist")))?;
+    let index =
+        find(state, request, name).ok_or_else(|| Refusal::validation(format!("Stack [{name}] does not exist")))?;
     let token = request.form.get("NextToken");
     if token.is_none() {
         poll(state, index);

@@ -66,7 +66,8 @@ pub fn execute(state: &mut State, request: &Request) -> Outcome {
     start.on_failure = on_failure;
     start.token = token;
     start.change_set = Some(set.id.clone());
-    start.imports = set.changes.iter().filter(|c| c.action == "Import").map(|c| (c.logical.clone(), c.physical.clone())).collect();
+    start.imports =
+        set.changes.iter().filter(|c| c.action == "Import").map(|c| (c.logical.clone(), c.physical.clone())).collect();
     start.touched = set.changes.iter().filter(|c| c.drift.is_some()).map(|c| c.logical.clone()).collect();
     let stale = state.scripts.stale_reads;
     let before = state.stacks[index].status.clone();

@@ -50,16 +50,19 @@ pub fn serve(state: &mut State, request: &Request) -> Outcome {
         "DetectStackDrift" => drift::detect(state, request),
         "DescribeStackDriftDetectionStatus" => drift::status(state, request),
         "DescribeStackResourceDrifts" => drift::resources(state, request),
-        other => Err(Refusal::new(400, "InvalidAction", format!("Could not find operation {other} for version 2010-05-15"))),
+        other => {
+            Err(Refusal::new(400, "InvalidAction", format!("Could not find operation {other} for version 2010-05-15")))
+        }
     }
 }
 
 /// The stack that a name or ARN means; names never mean deleted stacks.
 pub fn find(state: &State, request: &Request, name: &str) -> Option<usize> {
     let place = request.place();
-    state.stacks.iter().rposition(|stack| {
-        stack.place() == place && (stack.id == name || (stack.name == name && !stack.is_gone()))
-    })
+    state
+        .stacks
+        .iter()
+        .rposition(|stack| stack.place() == place && (stack.id == name || (stack.name == name && !stack.is_gone())))
 }
 
 /// The same, refused as CloudFormation does for reads and writes that need the stack.

@@ -175,6 +175,8 @@ pub struct Operation {
     pub retain: Names,
     pub skip: Names,
     pub failed: Vec<String>,
+    /// Steps in which nothing happens, so that even an operation without resources is seen in progress.
+    pub idle_steps: usize,
 }
 
 #[derive(Clone, Debug)]

@@ -72,14 +72,16 @@ pub fn delete(state: &mut State, request: &Request) -> Outcome {
         return done;
     }
     if stack.termination_protection {
-        return Err(Refusal::validation(format!("Stack [{}] cannot be deleted while TerminationProtection is enabled", stack.name)));
+        return Err(Refusal::validation(format!(
+            "Stack [{}] cannot be deleted while TerminationProtection is enabled",
+            stack.name
+        )));
     }
     let retain: super::super::Names = request.form.list("RetainResources").into_iter().collect();
     let forced = request.form.get("DeletionMode") == Some("FORCE_DELETE_STACK");
     if (!retain.is_empty() || forced) && stack.status != "DELETE_FAILED" {
-        let what = if forced { "Invalid operation on stack" } else { "Invalid operation on stack" };
         return Err(Refusal::validation(format!(
-            "{what} [{}]: specify which resources to retain only when the stack is in the DELETE_FAILED state.",
+            "Invalid operation on stack [{}]: specify which resources to retain only when the stack is in the DELETE_FAILED state.",
             stack.id
         )));
     }
@@ -119,6 +121,7 @@ fn halted(state: &mut State, index: usize) -> Operation {
         retain: super::super::Names::new(),
         skip: super::super::Names::new(),
         failed: Vec::new(),
+        idle_steps: 1,
     })
 }
 
@@ -127,7 +130,10 @@ pub fn continue_rollback(state: &mut State, request: &Request) -> Outcome {
     let index = existing(state, request, name)?;
     let stack = &state.stacks[index];
     if stack.status != "UPDATE_ROLLBACK_FAILED" {
-        return Err(Refusal::validation(format!("Stack:{} is in {} state and can not continue rollback.", stack.id, stack.status)));
+        return Err(Refusal::validation(format!(
+            "Stack:{} is in {} state and can not continue rollback.",
+            stack.id, stack.status
+        )));
     }
     let token = fresh_token(state, request)?;
     let mut operation = halted(state, index);
@@ -148,12 +154,18 @@ pub fn rollback(state: &mut State, request: &Request) -> Outcome {
     let index = existing(state, request, name)?;
     let stack = &state.stacks[index];
     if !matches!(stack.status.as_str(), "CREATE_FAILED" | "UPDATE_FAILED") {
-        return Err(Refusal::validation(format!("Stack [{}] is in {} state and cannot be rolled back.", stack.name, stack.status)));
+        return Err(Refusal::validation(format!(
+            "Stack [{}] is in {} state and cannot be rolled back.",
+            stack.name, stack.status
+        )));
     }
     let token = fresh_token(state, request)?;
     let operation = halted(state, index);
     begin_back(state, index, operation, token);
-    Ok(Reply::query(request, &json!({"StackId": state.stacks[index].id, "OperationId": state.stacks[index].operation_id})))
+    Ok(Reply::query(
+        request,
+        &json!({"StackId": state.stacks[index].id, "OperationId": state.stacks[index].operation_id}),
+    ))
 }
 
 fn begin_back(state: &mut State, index: usize, mut operation: Operation, token: Option<String>) {

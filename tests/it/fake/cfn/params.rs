@@ -29,7 +29,11 @@ pub fn wanted(state: &State, request: &Request, deployed: &Body) -> Result<Body,
     let parameters = parameters(state, &request.place(), &template, &given, &previous, deployed)?;
     let capabilities = request.form.list("Capabilities");
     template::check_capabilities(&template, &capabilities)?;
-    let tags = request.form.structs("Tags").into_iter().filter_map(|tag| Some((tag.get("Key")?.clone(), tag.get("Value")?.clone())));
+    let tags = request
+        .form
+        .structs("Tags")
+        .into_iter()
+        .filter_map(|tag| Some((tag.get("Key")?.clone(), tag.get("Value")?.clone())));
     let keep_tags = !request.form.0.keys().any(|key| key.starts_with("Tags"));
     let notifications = request.form.list("NotificationARNs");
     let keep_notifications = !request.form.0.keys().any(|key| key.starts_with("NotificationARNs"));
@@ -74,7 +78,9 @@ pub fn parameters(
         let resolved = if kind.starts_with("AWS::SSM::Parameter::Value") {
             let found = state.parameters.get(&(place.clone(), value.clone()));
             Some(found.map(|parameter| parameter.value.clone()).ok_or_else(|| {
-                Refusal::validation(format!("Unable to fetch parameters [{value}] from parameter store for this account."))
+                Refusal::validation(format!(
+                    "Unable to fetch parameters [{value}] from parameter store for this account."
+                ))
             })?)
         } else {
             None

@@ -75,7 +75,8 @@ impl<'a> Env<'a> {
         let value = match name {
             "Ref" => return self.reference(argument.as_str().unwrap_or_default()),
             "Fn::GetAtt" => {
-                let (logical, attribute) = get_att(argument).ok_or("Template error: every Fn::GetAtt needs two parts")?;
+                let (logical, attribute) =
+                    get_att(argument).ok_or("Template error: every Fn::GetAtt needs two parts")?;
                 (self.lookup)(&logical, Some(&attribute)).unwrap_or_else(|| json!(UNKNOWN))
             }
             "Fn::Sub" => json!(self.sub(argument)?),
@@ -190,7 +191,9 @@ impl<'a> Env<'a> {
         let Some((name, argument)) = condition.as_object().and_then(|fields| fields.iter().next()) else {
             return Ok(condition.as_bool().unwrap_or(false));
         };
-        let all = || argument.as_array().into_iter().flatten().map(|part| self.condition(part)).collect::<Result<Vec<_>, _>>();
+        let all = || {
+            argument.as_array().into_iter().flatten().map(|part| self.condition(part)).collect::<Result<Vec<_>, _>>()
+        };
         match name.as_str() {
             "Condition" => self.named_condition(argument.as_str().unwrap_or_default()),
             "Fn::Equals" => Ok(self.text(&argument[0])? == self.text(&argument[1])?),

@@ -6,7 +6,7 @@ use super::super::wire::{Outcome, Refusal, Reply, Request};
 use super::super::{Place, State};
 use super::model::{Resource, Stack};
 use super::resolve::{Env, deployed};
-use super::{drift, effects, existing, find, page, params, poll, template};
+use super::{effects, existing, find, page, params, poll, template};
 
 pub fn describe(state: &mut State, request: &Request) -> Outcome {
     let token = request.form.get("NextToken");
@@ -108,7 +108,8 @@ pub fn get_template(state: &mut State, request: &Request) -> Outcome {
     let processed = request.form.get("TemplateStage") == Some("Processed");
     let text = if processed { body.template.to_string() } else { body.text };
     // CloudFormation forgets what is not ASCII in the original
-    let text: String = if processed { text } else { text.chars().map(|c| if c.is_ascii() { c } else { '?' }).collect() };
+    let text: String =
+        if processed { text } else { text.chars().map(|c| if c.is_ascii() { c } else { '?' }).collect() };
     let text = Value::String(text).as_str().map(str::to_owned);
     Ok(Reply::query(request, &json!({"TemplateBody": text, "StagesAvailable": ["Original", "Processed"]})))
 }
@@ -146,7 +147,8 @@ fn shown_resource(logical: &str, resource: &Resource) -> Value {
 
 pub fn list_resources(state: &mut State, request: &Request) -> Outcome {
     let name = request.form.get("StackName").unwrap_or_default();
-    let index = find(state, request, name).ok_or_else(|| Refusal::validation(format!("Stack with id {name} does not exist")))?;
+    let index = find(state, request, name)
+        .ok_or_else(|| Refusal::validation(format!("Stack with id {name} does not exist")))?;
     let resources = state.stacks[index].body.resources.iter().map(|(logical, r)| shown_resource(logical, r)).collect();
     let (summaries, next) = page::<Value>(resources, request.form.get("NextToken"), state.page_size)?;
     Ok(Reply::query(request, &json!({"StackResourceSummaries": summaries, "NextToken": next})))
@@ -163,7 +165,8 @@ fn full_resource(stack: &Stack, logical: &str, resource: &Resource) -> Value {
 pub fn describe_resources(state: &mut State, request: &Request) -> Outcome {
     let name = request.form.get("StackName").unwrap_or_default();
     let wanted = request.form.get("LogicalResourceId");
-    let index = find(state, request, name).ok_or_else(|| Refusal::validation(format!("Stack with id {name} does not exist")))?;
+    let index = find(state, request, name)
+        .ok_or_else(|| Refusal::validation(format!("Stack with id {name} does not exist")))?;
     let stack = &state.stacks[index];
     let resources = stack.body.resources.iter().filter(|(logical, _)| wanted.is_none_or(|wanted| wanted == *logical));
     let resources: Vec<Value> = resources.map(|(logical, r)| full_resource(stack, logical, r)).collect();
@@ -173,7 +176,8 @@ pub fn describe_resources(state: &mut State, request: &Request) -> Outcome {
 pub fn describe_resource(state: &mut State, request: &Request) -> Outcome {
     let name = request.form.get("StackName").unwrap_or_default();
     let logical = request.form.get("LogicalResourceId").unwrap_or_default();
-    let index = find(state, request, name).ok_or_else(|| Refusal::validation(format!("Stack '{name}' does not exist")))?;
+    let index =
+        find(state, request, name).ok_or_else(|| Refusal::validation(format!("Stack '{name}' does not exist")))?;
     let stack = &state.stacks[index];
     let resource = stack.body.resources.get(logical);
     let resource =
@@ -190,7 +194,10 @@ pub fn list_exports(state: &mut State, request: &Request) -> Outcome {
     let exports = here
         .flat_map(|stack| stack.body.outputs.iter().map(move |output| (stack, output)))
         .filter_map(|(stack, output)| {
-            output.export.as_ref().map(|name| json!({"ExportingStackId": stack.id, "Name": name, "Value": output.value}))
+            output
+                .export
+                .as_ref()
+                .map(|name| json!({"ExportingStackId": stack.id, "Name": name, "Value": output.value}))
         })
         .collect();
     let (exports, next) = page::<Value>(exports, request.form.get("NextToken"), state.page_size)?;
@@ -209,7 +216,10 @@ pub fn list_imports(state: &mut State, request: &Request) -> Outcome {
 
 /// The stacks whose templates import this export.
 pub fn importers(state: &State, place: &Place, export: &str) -> Vec<String> {
-    let here = state.stacks.iter().filter(|stack| stack.place() == *place && !stack.is_gone() && !stack.body.resources.is_empty());
+    let here = state
+        .stacks
+        .iter()
+        .filter(|stack| stack.place() == *place && !stack.is_gone() && !stack.body.resources.is_empty());
     let uses = |stack: &&Stack| {
         let lookup = |logical: &str, attribute: Option<&str>| deployed(state, place, &stack.body, logical, attribute);
         let env = Env::new(state, stack, &stack.body, &lookup);
@@ -234,9 +244,4 @@ pub fn get_policy(state: &mut State, request: &Request) -> Outcome {
     let name = request.form.get("StackName").unwrap_or_default();
     let policy = state.stacks[existing(state, request, name)?].policy.clone();
     Ok(Reply::query(request, &json!({"StackPolicyBody": policy})))
-}
-
-/// Whether drift is known of a stack; used by drift.rs and by tests.
-pub fn is_drifted(stack: &Stack) -> bool {
-    stack.drifted.values().any(drift::counts)
 }

@@ -61,7 +61,9 @@ pub fn parse(text: &str) -> Result<Value, Refusal> {
 
 /// `Key: !Ref X` as `Key: {"Ref": "X"}`.
 fn long_form(line: &str) -> String {
-    for (tag, name) in [("!Ref ", "Ref"), ("!GetAtt ", "Fn::GetAtt"), ("!Sub ", "Fn::Sub"), ("!ImportValue ", "Fn::ImportValue")] {
+    for (tag, name) in
+        [("!Ref ", "Ref"), ("!GetAtt ", "Fn::GetAtt"), ("!Sub ", "Fn::Sub"), ("!ImportValue ", "Fn::ImportValue")]
+    {
         if let Some((before, value)) = line.split_once(tag) {
             let value = value.trim().trim_matches(['"', '\'']);
             return format!("{before}{}", serde_json::json!({name: value}));
@@ -82,7 +84,10 @@ fn validate(template: &Value) -> Result<(), Refusal> {
     for (section, limit) in [("Parameters", 200), ("Outputs", 200), ("Mappings", 200)] {
         let size = template[section].as_object().map_or(0, |all| all.len());
         if size > limit {
-            return error(format!("Number of {}, {size}, is greater than maximum allowed, {limit}", section.to_lowercase()));
+            return error(format!(
+                "Number of {}, {size}, is greater than maximum allowed, {limit}",
+                section.to_lowercase()
+            ));
         }
     }
     for (logical, resource) in resources {
@@ -108,7 +113,10 @@ fn validate(template: &Value) -> Result<(), Refusal> {
     }
     if !unresolved.is_empty() {
         let names: Vec<String> = unresolved.into_iter().collect();
-        return error(format!("Unresolved resource dependencies [{}] in the Resources block of the template", names.join(", ")));
+        return error(format!(
+            "Unresolved resource dependencies [{}] in the Resources block of the template",
+            names.join(", ")
+        ));
     }
     let circle = circular(&dependencies(template));
     if !circle.is_empty() {
@@ -178,8 +186,11 @@ pub fn dependencies(template: &Value) -> BTreeMap<String, BTreeSet<String>> {
 fn circular(needs: &BTreeMap<String, BTreeSet<String>>) -> Vec<String> {
     let mut left = needs.clone();
     loop {
-        let free: Vec<String> =
-            left.iter().filter(|(_, n)| !n.iter().any(|name| left.contains_key(name))).map(|(l, _)| l.clone()).collect();
+        let free: Vec<String> = left
+            .iter()
+            .filter(|(_, n)| !n.iter().any(|name| left.contains_key(name)))
+            .map(|(l, _)| l.clone())
+            .collect();
         if free.is_empty() {
             return left.into_keys().collect();
         }

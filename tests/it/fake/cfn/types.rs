@@ -94,7 +94,14 @@ pub fn needs_iam(kind: &str) -> bool {
 }
 
 /// The physical id of a new resource.
-pub fn physical_id(state: &mut State, place: &Place, stack: &str, logical: &str, kind: &str, properties: &Value) -> String {
+pub fn physical_id(
+    state: &mut State,
+    place: &Place,
+    stack: &str,
+    logical: &str,
+    kind: &str,
+    properties: &Value,
+) -> String {
     let Place { account, region } = place;
     let suffix = format!("{:012X}", state.id().wrapping_mul(0x9E37_79B9_7F4A) & 0xffff_ffff_ffff);
     let limit = |text: &str| text.chars().take(40).collect::<String>();
@@ -140,7 +147,9 @@ pub fn attribute(place: &Place, kind: &str, physical: &str, properties: &Value, 
         ("AWS::Lambda::Function", "Arn") => format!("arn:aws:lambda:{region}:{account}:function:{physical}"),
         ("AWS::Lambda::Version", "Version") => short.to_owned(),
         ("AWS::DynamoDB::Table", "Arn") => format!("arn:aws:dynamodb:{region}:{account}:table/{physical}"),
-        ("AWS::DynamoDB::Table", "StreamArn") => format!("arn:aws:dynamodb:{region}:{account}:table/{physical}/stream/2026"),
+        ("AWS::DynamoDB::Table", "StreamArn") => {
+            format!("arn:aws:dynamodb:{region}:{account}:table/{physical}/stream/2026")
+        }
         ("AWS::SQS::Queue", "Arn") => format!("arn:aws:sqs:{region}:{account}:{short}"),
         ("AWS::SQS::Queue", "QueueName") | ("AWS::SNS::Topic", "TopicName") => short.to_owned(),
         ("AWS::Events::Rule", "Arn") => format!("arn:aws:events:{region}:{account}:rule/{physical}"),

@@ -50,9 +50,17 @@ fn ready(state: &State, index: usize, operation: &Operation) -> Vec<Item> {
     let removing = operation.pending.iter().any(|item| item.act == Act::Remove);
     let waits = |item: &Item| {
         let depends = |a: &str, b: &str| needs.get(a).is_some_and(|n| n.contains(b));
-        let others = operation.pending.iter().map(|other| other.logical.as_str()).chain(operation.failed.iter().map(String::as_str));
+        let others = operation
+            .pending
+            .iter()
+            .map(|other| other.logical.as_str())
+            .chain(operation.failed.iter().map(String::as_str));
         let mut others = others.filter(|other| *other != item.logical);
-        if removing { others.any(|other| depends(other, &item.logical)) } else { others.any(|other| depends(&item.logical, other)) }
+        if removing {
+            others.any(|other| depends(other, &item.logical))
+        } else {
+            others.any(|other| depends(&item.logical, other))
+        }
     };
     let ready: Vec<Item> = operation.pending.iter().filter(|item| !waits(item)).cloned().collect();
     let deleting = operation.kind == Kind::Delete && operation.phase == Phase::Forward;
