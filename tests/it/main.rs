@@ -4,3 +4,10 @@ mod fake;
 mod fake_selftest;
 mod fake_selftest_services;
 mod fake_selftest_states;
+
+mod world;
+
+mod approvals;
+mod deploy;
+mod plan;
+mod unchanged;
