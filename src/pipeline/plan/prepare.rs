@@ -39,6 +39,7 @@ pub(super) async fn prepare(
     } else if !only_settle {
         match make(planner, surveyed, kind, &mut plan).await? {
             Outcome::Changes(changes) => plan.changes = changes,
+            Outcome::Nothing if protection_differs(surveyed) => plan.why = "termination protection changed".into(),
             Outcome::Nothing => {
                 let mut plan = blank(planner, surveyed);
                 plan.why = format!("{why}, but CloudFormation sees nothing to do");
@@ -48,6 +49,11 @@ pub(super) async fn prepare(
     }
     facts::fill(planner, surveyed, sizes, &mut plan);
     Ok((plan, Some(surveyed.recipe.clone())))
+}
+
+/// The one setting that no change set carries.
+fn protection_differs(surveyed: &Surveyed) -> bool {
+    surveyed.deployed.as_ref().is_some_and(|d| d.termination_protection != surveyed.recipe.termination_protection)
 }
 
 enum Outcome {
