@@ -174,7 +174,7 @@ expect "Hello from prod" "main runs on AWS"
 call --header "Content-Type: application/json" --data '{"text":"remember the milk"}' "$url/notes"
 expect "remember the milk" "a note is stored"
 
-title "A commit changes code that all functions share"
+title "A commit changes code in src/lib"
 edit src/lib/greeting.ts '`Hello from ${stage}`' '`Hello again from ${stage}, from a new commit`'
 commit "Greet people who come back" main
 exits 2 offshoot plan --repo "$repo" --branch main --detailed-exitcode

@@ -126,7 +126,11 @@ pub(super) fn read(manifest: raw::AssetManifest, folder: &Folder) -> Result<(Vec
             (_, Some(argv)) if !argv.is_empty() => AssetSource::Executable(argv),
             (Some(path), _) => AssetSource::Path {
                 path: folder.inside(&path)?,
-                packaging: if file.source.packaging.as_deref() == Some("zip") { Packaging::Zip } else { Packaging::File },
+                packaging: if file.source.packaging.as_deref() == Some("zip") {
+                    Packaging::Zip
+                } else {
+                    Packaging::File
+                },
             },
             _ => return Err(folder.malformed(&format!("asset {hash} has neither a path nor a program to run"))),
         };
@@ -147,7 +151,12 @@ pub(super) fn read(manifest: raw::AssetManifest, folder: &Folder) -> Result<(Vec
             region: d.region,
             role: role(d.role),
         });
-        images.push(DockerAsset { hash, display_name: image.display_name, source, destinations: destinations.collect() });
+        images.push(DockerAsset {
+            hash,
+            display_name: image.display_name,
+            source,
+            destinations: destinations.collect(),
+        });
     }
     Ok((files, images))
 }

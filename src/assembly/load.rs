@@ -72,7 +72,14 @@ pub fn load(read: &dyn Fn(&Path) -> Result<Vec<u8>>, dir: &Path) -> Result<Assem
     let Some(root) = normal(dir) else {
         return Err(Error::bug("assembly.path_escapes", DOING, format!("{} is not a folder's path", dir.display())));
     };
-    let mut loading = Loading { read, root: &root, stacks: Vec::new(), levels: Vec::new(), missing: Vec::new(), notes: Notes::default() };
+    let mut loading = Loading {
+        read,
+        root: &root,
+        stacks: Vec::new(),
+        levels: Vec::new(),
+        missing: Vec::new(),
+        notes: Notes::default(),
+    };
     loading.level(root.clone(), 0)?;
     let Loading { stacks, levels, missing, notes, .. } = loading;
     let edges = edges(&levels, stacks.len());
@@ -102,7 +109,11 @@ impl Loading<'_> {
         self.check_version(&manifest.version, &file, depth);
         for missing in manifest.missing {
             if !self.missing.iter().any(|known| known.key == missing.key) {
-                self.missing.push(MissingContext { key: missing.key, provider: missing.provider, props: missing.props });
+                self.missing.push(MissingContext {
+                    key: missing.key,
+                    provider: missing.provider,
+                    props: missing.props,
+                });
             }
         }
         let mut level = Level::default();
@@ -126,7 +137,9 @@ impl Loading<'_> {
                     all.extend(&stacks);
                     level.stacks.insert(id, stacks);
                 }
-                "cdk:asset-manifest" => manifests.push((id.clone(), reference(&id, artifact.properties, &folder)?.file)),
+                "cdk:asset-manifest" => {
+                    manifests.push((id.clone(), reference(&id, artifact.properties, &folder)?.file))
+                }
                 _ => {}
             }
         }
@@ -141,7 +154,13 @@ impl Loading<'_> {
     }
 
     /// The stacks of this level that depend on the asset manifest `id` need its assets.
-    fn give_assets(&mut self, level: &Level, id: &str, files: Vec<assets::FileAsset>, images: Vec<assets::DockerAsset>) {
+    fn give_assets(
+        &mut self,
+        level: &Level,
+        id: &str,
+        files: Vec<assets::FileAsset>,
+        images: Vec<assets::DockerAsset>,
+    ) {
         let users = level.depends.iter().filter(|(_, depends)| depends.iter().any(|d| d == id)).map(|(user, _)| user);
         for index in users.filter_map(|user| level.stacks.get(user)).flatten() {
             if let Some(stack) = self.stacks.get_mut(*index) {
@@ -214,4 +233,151 @@ fn normal(path: &Path) -> Option<PathBuf> {
         }
     }
     Some(clean)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::assembly::{AssetSource, Packaging, uploads};
+    use serde_json::json;
+    use std::collections::BTreeMap;
+
+    fn assembly(files: &[(&str, Value)]) -> Result<Assembly> {
+        let files: BTreeMap<PathBuf, Vec<u8>> =
+            files.iter().map(|(path, value)| (Path::new("/out").join(path), value.to_string().into_bytes())).collect();
+        read_from(files)
+    }
+
+    fn read_from(files: BTreeMap<PathBuf, Vec<u8>>) -> Result<Assembly> {
+        let read = |path: &Path| {
+            files.get(path).cloned().ok_or_else(|| Error::io("reading", path, std::io::ErrorKind::NotFound.into()))
+        };
+        load(&read, Path::new("/out"))
+    }
+
+    fn stack(name: &str, depends: Value) -> Value {
+        json!({"type": "aws:cloudformation:stack", "environment": "aws://unknown-account/unknown-region",
+            "properties": {"templateFile": format!("{name}.template.json"), "future": 1}, "dependencies": depends, "future": []})
+    }
+
+    fn manifest(artifacts: Value) -> Value {
+        json!({"version": "55.0.0", "artifacts": artifacts, "future": {}})
+    }
+
+    fn names(assembly: &Assembly) -> Vec<String> {
+        assembly.stacks.iter().map(|s| format!("{} {:?}", s.name, s.depends_on)).collect()
+    }
+
+    #[test]
+    fn a_whole_app_is_read() {
+        let mut api = stack("Api", json!(["Api.assets", "Data"]));
+        api["environment"] = json!("aws://111111111111/eu-west-1");
+        api["displayName"] = json!("Prod/Api");
+        api["additionalMetadataFile"] = json!("Api.metadata.json");
+        let properties = api["properties"].as_object_mut().unwrap();
+        properties.extend(json!({
+            "stackName": "prod-api", "tags": {"team": "x"}, "parameters": {"Size": 3}, "terminationProtection": true,
+            "assumeRoleArn": "arn:${AWS::Partition}:iam::1:role/deploy", "assumeRoleExternalId": "e",
+            "cloudFormationExecutionRoleArn": "arn:exec",
+            "lookupRole": {"arn": "arn:lookup", "requiresBootstrapStackVersion": 8, "bootstrapStackVersionSsmParameter": "/v"},
+            "stackTemplateAssetObjectUrl": "s3://b/k.json",
+            "requiresBootstrapStackVersion": 6, "bootstrapStackVersionSsmParameter": "/v"
+        }).as_object().unwrap().clone());
+        let destination =
+            json!({"bucketName": "b-${AWS::AccountId}", "objectKey": "h.zip", "assumeRoleArn": "arn:${AWS::Region}"});
+        let assets = json!({"version": "55.0.0", "files": {"h": {"displayName": "F/Code", "source": {"path": "asset.h", "packaging": "zip"},
+            "destinations": {"x-1": destination}}}, "dockerImages": {"i": {"source": {"directory": "asset.i", "dockerBuildArgs": {"A": "1"}, "cacheDisabled": true},
+            "destinations": {"x": {"repositoryName": "r", "imageTag": "i"}}}}});
+        let found = assembly(&[
+            ("manifest.json", manifest(json!({
+                "Api": api,
+                "Api.assets": {"type": "cdk:asset-manifest", "properties": {"file": "Api.assets.json"}},
+                "Data": stack("Data", json!([])),
+                "Tree": {"type": "cdk:tree", "properties": {"file": "tree.json"}},
+                "New": {"type": "cdk:not-yet-known", "properties": 5}
+            }))),
+            ("Api.assets.json", assets),
+            ("Api.metadata.json", json!({
+                "/Prod/Api/Table/Resource": [{"type": "aws:cdk:logicalId", "data": "Table123"}],
+                "/Prod/Api": [{"type": "aws:cdk:warning", "data": "careful [ack: my:w]"}, {"type": "aws:cdk:error", "data": "no"}]
+            })),
+        ]).unwrap();
+        assert_eq!(names(&found), ["Data []", "prod-api [0]"]);
+        assert_eq!((found.warnings, found.errors), (vec!["Prod/Api: careful".into()], vec!["Prod/Api: no".into()]));
+        let api = &found.stacks[1];
+        assert_eq!(api.display_name, "Prod/Api");
+        assert_eq!(api.account.as_ref().unwrap().as_str(), "111111111111");
+        assert_eq!(found.stacks[0].region, None);
+        assert_eq!(api.template_path, Path::new("/out/Api.template.json"));
+        assert_eq!(api.parameters["Size"], "3");
+        assert_eq!(api.roles.deploy.as_ref().unwrap().external_id.as_deref(), Some("e"));
+        assert_eq!(api.roles.lookup.as_ref().unwrap().bootstrap.as_ref().unwrap().version, 8);
+        assert_eq!(api.bootstrap.as_ref().unwrap().parameter, "/v");
+        assert_eq!(api.construct_path("Table123").as_deref(), Some("Prod/Api/Table/Resource"));
+        assert_eq!(api.asset_hashes(), ["h", "i"]);
+        assert_eq!(api.files[0].source, AssetSource::Path { path: "/out/asset.h".into(), packaging: Packaging::Zip });
+        let uploads = uploads(&found.stacks, &|_| ("1".into(), "eu-west-1".into(), "aws".into()));
+        assert_eq!((uploads.len(), uploads[0].destination.bucket.as_str()), (1, "b-1"));
+    }
+
+    #[test]
+    fn stages_are_ordered_across_their_assemblies() {
+        let stage = |name: &str, depends: Value| json!({"type": "cdk:cloud-assembly", "properties": {"directoryName": format!("assembly-{name}")}, "dependencies": depends});
+        let found = assembly(&[
+            ("manifest.json", manifest(json!({"B": stage("B", json!(["A"])), "A": stage("A", json!([])), "Last": stack("Last", json!(["B"]))}))),
+            ("assembly-A/manifest.json", manifest(json!({"A1": stack("A1", json!([])), "A2": stack("A2", json!(["A1"]))}))),
+            ("assembly-B/manifest.json", manifest(json!({"B1": stack("B1", json!(["B1.assets"])), "B1.assets": {"type": "cdk:asset-manifest", "properties": {"file": "a.json"}}}))),
+            ("assembly-B/a.json", json!({"files": {"h": {"source": {"path": "../asset.h"}, "destinations": {}}}})),
+        ]).unwrap();
+        assert_eq!(names(&found), ["A1 []", "A2 [0]", "B1 [0, 1]", "Last [2]"]);
+        assert_eq!(
+            found.stacks[2].files[0].source,
+            AssetSource::Path { path: "/out/asset.h".into(), packaging: Packaging::File }
+        );
+    }
+
+    #[test]
+    fn bad_assemblies_are_refused_with_a_code() {
+        let cycle =
+            [("manifest.json", manifest(json!({"A": stack("A", json!(["B"])), "B": stack("B", json!(["A"]))})))];
+        let outside = [("manifest.json", manifest(json!({"A": stack("../A", json!([]))})))];
+        let root = [("manifest.json", manifest(json!({"A": stack("/etc/A", json!([]))})))];
+        let no_template =
+            [("manifest.json", manifest(json!({"A": {"type": "aws:cloudformation:stack", "properties": {}}})))];
+        let mut twin = stack("B", json!([]));
+        twin["properties"]["stackName"] = json!("A");
+        let twins = [("manifest.json", manifest(json!({"A": stack("A", json!([])), "B": twin})))];
+        let below = json!({"type": "cdk:cloud-assembly", "properties": {"directoryName": "."}});
+        let endless = [("manifest.json", manifest(json!({"A": below})))];
+        let gone = [(
+            "manifest.json",
+            manifest(json!({"A.assets": {"type": "cdk:asset-manifest", "properties": {"file": "a.json"}}})),
+        )];
+        for (files, code) in [
+            (&cycle[..], "assembly.dependency_cycle"),
+            (&outside[..], "assembly.path_escapes"),
+            (&root[..], "assembly.path_escapes"),
+            (&no_template[..], "assembly.malformed"),
+            (&twins[..], "assembly.same_stack_name"),
+            (&endless[..], "assembly.malformed"),
+            (&gone[..], "assembly.missing"),
+            (&[][..], "assembly.missing"),
+        ] {
+            assert_eq!(assembly(files).unwrap_err().code(), code, "{files:?}");
+        }
+    }
+
+    #[test]
+    fn garbage_has_a_place_and_a_newer_schema_a_warning() {
+        let garbage = b"{\n  \"version\": oops".to_vec();
+        let error = read_from(BTreeMap::from([("/out/manifest.json".into(), garbage)])).unwrap_err();
+        assert!(error.to_string().starts_with("/out/manifest.json:2:14: reading the cloud assembly: "), "{error}");
+        let found = assembly(&[(
+            "manifest.json",
+            json!({"version": "99.0.0", "missing": [{"key": "k", "provider": "ssm", "props": {}}]}),
+        )])
+        .unwrap();
+        assert!(found.warnings[0].contains("schema 99.0.0"));
+        assert_eq!(found.missing[0].key, "k");
+    }
 }

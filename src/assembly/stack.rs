@@ -46,7 +46,10 @@ pub(super) fn read(id: &str, artifact: Artifact, folder: &Folder, notes: &mut No
             lookup,
         },
         template_url: properties.stack_template_asset_object_url,
-        bootstrap: bootstrap(properties.requires_bootstrap_stack_version, properties.bootstrap_stack_version_ssm_parameter),
+        bootstrap: bootstrap(
+            properties.requires_bootstrap_stack_version,
+            properties.bootstrap_stack_version_ssm_parameter,
+        ),
         depends_on: Vec::new(),
         files: Vec::new(),
         images: Vec::new(),

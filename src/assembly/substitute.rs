@@ -5,9 +5,7 @@ pub fn substitute(text: &str, account: &str, region: &str, partition: &str) -> S
     if !text.contains("${AWS::") {
         return text.to_owned();
     }
-    text.replace("${AWS::AccountId}", account)
-        .replace("${AWS::Region}", region)
-        .replace("${AWS::Partition}", partition)
+    text.replace("${AWS::AccountId}", account).replace("${AWS::Region}", region).replace("${AWS::Partition}", partition)
 }
 
 /// The partition that a region belongs to; for the time before the caller's ARN is known.
@@ -42,13 +40,19 @@ mod tests {
     #[test]
     fn placeholders_are_filled() {
         let role = "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/x-${AWS::Region}-${Other}";
-        assert_eq!(substitute(role, "111111111111", "eu-west-1", "aws"), "arn:aws:iam::111111111111:role/x-eu-west-1-${Other}");
+        assert_eq!(
+            substitute(role, "111111111111", "eu-west-1", "aws"),
+            "arn:aws:iam::111111111111:role/x-eu-west-1-${Other}"
+        );
     }
 
     #[test]
     fn s3_addresses_become_path_style_urls() {
         assert_eq!(template_https_url("s3://b/k.json", "eu-west-1"), "https://s3.eu-west-1.amazonaws.com/b/k.json");
-        assert_eq!(template_https_url("s3://b/k.json", "cn-north-1"), "https://s3.cn-north-1.amazonaws.com.cn/b/k.json");
+        assert_eq!(
+            template_https_url("s3://b/k.json", "cn-north-1"),
+            "https://s3.cn-north-1.amazonaws.com.cn/b/k.json"
+        );
         assert_eq!(template_https_url("https://x/y", "eu-west-1"), "https://x/y");
     }
 }

@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::pipeline::progress::{Progress, Stop, Teller};
 use crate::plan::outcome::Ended;
 use crate::render::progress::{Event, Phase, StackProgress};
-use crate::render::{self, text};
+use crate::render::{self, Detail};
 
 /// How often the live block is drawn again when nothing happens, for the elapsed time.
 const REDRAW: Duration = Duration::from_millis(250);
@@ -119,7 +119,7 @@ async fn draw(mut receive: UnboundedReceiver<Progress>, printer: Printer) {
 impl Board {
     fn take(&mut self, progress: Progress) {
         match progress {
-            Progress::Step(step) => self.line(&text::capital(&format!("{step} …"))),
+            Progress::Step(step) => self.line(&format!("· {step}")),
             Progress::Note(note) => self.line(&format!("note: {note}")),
             Progress::StackStarted { name, action, resources } => {
                 let verb = render::facts::stack_action(action).1;
@@ -172,7 +172,10 @@ impl Board {
 
     /// A line of a log; on a terminal the live block says it instead.
     fn event(&mut self, stack: &str, status: &str, resource: &str, resource_type: &str, reason: &str) {
-        if self.printer.quiet || self.printer.live {
+        // in a log people look for stacks and for what went wrong; --verbose says every step
+        let telling = resource.is_empty() || resource == stack || status.ends_with("_FAILED");
+        let hidden = !telling && self.printer.err.detail == Detail::Short;
+        if self.printer.quiet || self.printer.live || hidden {
             return;
         }
         let resource = if resource == stack { "" } else { resource };

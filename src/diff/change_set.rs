@@ -85,7 +85,8 @@ pub fn classify_with(
     for entry in set {
         let place = from_templates.iter().position(|c| c.logical_id == entry.logical_id);
         let twin = place.map(|place| from_templates.remove(place));
-        let judged = Judged { entry, twin, old: resource(old, &entry.logical_id), new: resource(new, &entry.logical_id) };
+        let judged =
+            Judged { entry, twin, old: resource(old, &entry.logical_id), new: resource(new, &entry.logical_id) };
         found.extend(judged.change(&replaced, paths));
     }
     found.extend(missed(from_templates, new));
@@ -139,7 +140,9 @@ impl Judged<'_> {
     fn change(self, replaced: &BTreeSet<&str>, paths: &dyn Fn(&str) -> Option<String>) -> Option<Change> {
         let entry = self.entry;
         let text_changed = self.twin.is_some();
-        if entry.resource_type == "AWS::CDK::Metadata" || entry.action == "Modify" && self.is_noise(replaced, text_changed) {
+        if entry.resource_type == "AWS::CDK::Metadata"
+            || entry.action == "Modify" && self.is_noise(replaced, text_changed)
+        {
             return None;
         }
         let either = self.new.or(self.old).unwrap_or(&Value::Null);
@@ -330,5 +333,188 @@ fn parsed(text: &str) -> Value {
     match serde_json::from_str(text) {
         Ok(value @ (Value::Object(_) | Value::Array(_))) => value,
         _ => text.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn entry(action: &str, id: &str, replacement: &str) -> SetChange {
+        SetChange {
+            action: action.into(),
+            logical_id: id.into(),
+            resource_type: "AWS::DynamoDB::Table".into(),
+            replacement: replacement.into(),
+            ..SetChange::default()
+        }
+    }
+
+    fn detail(evaluation: &str, source: &str, path: &str, recreation: &str) -> SetDetail {
+        SetDetail {
+            evaluation: evaluation.into(),
+            source: source.into(),
+            attribute: "Properties".into(),
+            path: path.into(),
+            recreation: recreation.into(),
+            ..SetDetail::default()
+        }
+    }
+
+    fn table(properties: Value) -> Value {
+        json!({"Resources": {"T": {"Type": "AWS::DynamoDB::Table", "Properties": properties}}})
+    }
+
+    fn told(set: &[SetChange], old: &Value, new: &Value) -> Vec<String> {
+        let properties = |change: &Change| -> String {
+            let show = |value: &Option<Value>| value.as_ref().map(Value::to_string).unwrap_or_default();
+            let one =
+                |p: &PropertyChange| format!(" {} {}→{} {:?}", p.path, show(&p.before), show(&p.after), p.recreate);
+            change.properties.iter().map(one).collect()
+        };
+        classify(set, Some(old), Some(new), &|_| None, &[])
+            .iter()
+            .map(|c| format!("{:?} {:?} {} {:?}{}", c.certainty, c.action, c.logical_id, c.fate, properties(c)))
+            .collect()
+    }
+
+    #[test]
+    fn the_change_set_decides_the_action() {
+        let none = json!({});
+        let policy = |mut entry: SetChange, policy: &str| {
+            entry.policy_action = policy.into();
+            entry
+        };
+        let set = [
+            entry("Add", "A", ""),
+            policy(entry("Remove", "B", ""), "Retain"),
+            entry("Remove", "C", ""),
+            entry("Import", "D", ""),
+            policy(entry("Modify", "E", "True"), "ReplaceAndSnapshot"),
+            entry("Modify", "F", "Conditional"),
+            entry("Modify", "G", "False"),
+            entry("Dynamic", "H", ""),
+        ];
+        assert_eq!(
+            told(&set, &none, &none),
+            [
+                "Certain Add A None",
+                "Certain Remove B Some(Retain)",
+                "Certain Remove C Some(Delete)",
+                "Certain Import D None",
+                "Certain Replace E Some(Snapshot)",
+                "Possible Replace F Some(Delete)",
+                "Certain Modify G None",
+                "Possible Modify H None",
+            ]
+        );
+    }
+
+    #[test]
+    fn values_come_from_the_change_set_its_contexts_or_the_templates() {
+        let (old, new) = (table(json!({"A": {"B": "1", "C": "x"}})), table(json!({"A": {"B": "2", "C": "x"}})));
+        let mut whole = entry("Modify", "T", "False");
+        whole.details = vec![detail("Static", "DirectModification", "/Properties/A", "Never")];
+        assert_eq!(told(&[whole.clone()], &old, &new), [r#"Certain Modify T None Properties.A.B "1"→"2" Never"#]);
+
+        let mut contexts = whole.clone();
+        contexts.before_context = r#"{"Properties":{"A":{"B":"3","C":"x"}}}"#.into();
+        contexts.after_context = r#"{"Properties":{"A":{"B":"{{changeSet:KNOWN_AFTER_APPLY}}","C":"x"}}}"#.into();
+        assert_eq!(
+            told(&[contexts.clone()], &old, &new),
+            [r#"Certain Modify T None Properties.A.B "3"→"{{changeSet:KNOWN_AFTER_APPLY}}" Never"#]
+        );
+
+        let mut exact = contexts;
+        exact.details.push(SetDetail {
+            before: Some("4".into()),
+            after: Some("5".into()),
+            ..detail("Static", "DirectModification", "/Properties/A/B", "Never")
+        });
+        assert_eq!(told(&[exact], &old, &new), [r#"Certain Modify T None Properties.A.B "4"→"5" Never"#]);
+
+        // an emulator that says nothing but the action
+        let (old, new) = (table(json!({"TableName": "a"})), table(json!({"TableName": "b"})));
+        assert_eq!(
+            told(&[entry("Modify", "T", "")], &old, &new),
+            [r#"Certain Replace T Some(Delete) Properties.TableName "a"→"b" Always"#]
+        );
+        assert_eq!(
+            told(&[entry("Modify", "T", "False")], &old, &new),
+            [r#"Certain Modify T None Properties.TableName "a"→"b" Always"#]
+        );
+    }
+
+    #[test]
+    fn dynamic_recreation_is_only_possible() {
+        let same = table(json!({"KeySchema": {"Ref": "P"}}));
+        let mut change = entry("Modify", "T", "Conditional");
+        change.details = vec![detail("Dynamic", "ParameterReference", "/Properties/KeySchema", "Always")];
+        assert_eq!(
+            told(&[change], &same, &same),
+            [r#"Possible Replace T Some(Delete) Properties.KeySchema {"Ref":"P"}→{"Ref":"P"} Conditionally"#]
+        );
+    }
+
+    #[test]
+    fn cascades_are_dropped_unless_their_cause_is_replaced() {
+        let same = table(json!({"A": {"Fn::GetAtt": ["X", "Arn"]}}));
+        let mut follower = entry("Modify", "T", "False");
+        let mut cause = detail("Dynamic", "ResourceAttribute", "/Properties/A", "Never");
+        cause.causing_entity = "X.Arn".into();
+        follower.details = vec![cause];
+        let mut metadata = entry("Modify", "M", "False");
+        metadata.scope = vec!["Metadata".into()];
+        assert!(told(&[follower.clone(), metadata], &same, &same).is_empty());
+        let mut nested = entry("Modify", "N", "False");
+        nested.resource_type = "AWS::CloudFormation::Stack".into();
+        nested.details = vec![detail("Dynamic", "Automatic", "/Properties/TemplateURL", "Never")];
+        assert!(told(&[nested], &same, &same).is_empty());
+        let found = told(&[entry("Modify", "X", "True"), follower], &same, &same);
+        assert_eq!(found.len(), 2);
+        assert!(found[1].starts_with("Possible Modify T"), "{found:?}");
+    }
+
+    #[test]
+    fn what_cloudformation_missed_is_kept_when_it_is_static() {
+        let old = table(json!({"A": "1", "B": {"Ref": "P"}, "C": "x"}));
+        let new = table(json!({"A": "2", "B": {"Ref": "Q"}, "C": "y"}));
+        assert_eq!(
+            told(&[], &old, &new),
+            [r#"Possible Modify T None Properties.A "1"→"2" Never Properties.C "x"→"y" Never"#]
+        );
+        let mut change = entry("Modify", "T", "False");
+        change.details = vec![detail("Static", "DirectModification", "/Properties/C", "Never")];
+        assert_eq!(
+            told(&[change], &old, &new),
+            [r#"Certain Modify T None Properties.C "x"→"y" Never Properties.A "1"→"2" Never"#]
+        );
+        let transformed = |mut template: Value| {
+            template["Transform"] = json!("AWS::Serverless-2016-10-31");
+            template
+        };
+        assert!(told(&[], &transformed(old), &transformed(new)).is_empty());
+    }
+
+    #[test]
+    fn nested_changes_say_where_they_are() {
+        let found = classify(&[entry("Add", "T", "")], None, None, &|_| None, &["Outer".into(), "Inner".into()]);
+        assert_eq!((found[0].path.as_str(), found[0].nested.len()), ("Outer/Inner/T", 2));
+    }
+
+    #[test]
+    fn values_of_the_change_set_are_redacted() {
+        let mut change = entry("Modify", "F", "False");
+        change.resource_type = "AWS::Lambda::Function".into();
+        let mut one = detail("Static", "DirectModification", "/Properties/Environment/Variables/KEY", "Never");
+        (one.before, one.after) = (Some("old".into()), Some("new".into()));
+        change.details = vec![one];
+        let property = |secrets| {
+            let found = classify_with(&[change.clone()], None, None, &|_| None, &[], secrets);
+            found[0].properties[0].after.clone()
+        };
+        assert_eq!(property(Secrets::Redact), Some(json!("(secret)")));
+        assert_eq!(property(Secrets::Show), Some(json!("new")));
     }
 }

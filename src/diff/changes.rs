@@ -167,7 +167,8 @@ mod tests {
 
     #[test]
     fn a_new_key_schema_replaces_the_table_and_may_replace_what_names_it() {
-        let table = |key: &str| json!({"Type": "AWS::DynamoDB::Table", "Properties": {"KeySchema": [{"AttributeName": key}]}});
+        let table =
+            |key: &str| json!({"Type": "AWS::DynamoDB::Table", "Properties": {"KeySchema": [{"AttributeName": key}]}});
         let rest = json!({
             "F": {"Type": "AWS::Lambda::Function", "Properties": {"Environment": {"Variables": {"T": {"Ref": "T"}}}}},
             "P": {"Type": "AWS::Lambda::Permission", "Properties": {"SourceArn": {"Fn::GetAtt": ["T", "StreamArn"]}}},

@@ -3,20 +3,20 @@
 /// Sorted, so that it can be searched; a reason stands where it is not obvious. Left out on purpose: topics, SSM
 /// parameters (the template holds their value), pure caches (DAX), and code.
 static HOLDS_DATA: &[&str] = &[
-    "AWS::APS::Workspace", // metrics
+    "AWS::APS::Workspace",   // metrics
     "AWS::AmazonMQ::Broker", // messages that wait
     "AWS::Backup::BackupVault",
     "AWS::Backup::LogicallyAirGappedBackupVault",
     "AWS::Bedrock::KnowledgeBase", // what was ingested
     "AWS::Cassandra::Keyspace",
     "AWS::Cassandra::Table",
-    "AWS::CloudFormation::Stack", // a nested stack may hold any of these
+    "AWS::CloudFormation::Stack",      // a nested stack may hold any of these
     "AWS::CloudTrail::EventDataStore", // the trail of events
-    "AWS::CodeArtifact::Domain", // packages
-    "AWS::CodeArtifact::Repository", // packages
-    "AWS::CodeCommit::Repository", // source code
-    "AWS::Cognito::IdentityPool", // identities that users are known by
-    "AWS::Cognito::UserPool", // users and their passwords, which cannot be exported
+    "AWS::CodeArtifact::Domain",       // packages
+    "AWS::CodeArtifact::Repository",   // packages
+    "AWS::CodeCommit::Repository",     // source code
+    "AWS::Cognito::IdentityPool",      // identities that users are known by
+    "AWS::Cognito::UserPool",          // users and their passwords, which cannot be exported
     "AWS::Cognito::UserPoolUser",
     "AWS::Connect::Instance",
     "AWS::CustomerProfiles::Domain",
@@ -30,12 +30,12 @@ static HOLDS_DATA: &[&str] = &[
     "AWS::EC2::Instance", // its root volume
     "AWS::EC2::Volume",
     "AWS::ECR::PublicRepository", // images
-    "AWS::ECR::Repository", // images
+    "AWS::ECR::Repository",       // images
     "AWS::EFS::FileSystem",
-    "AWS::EMR::Cluster", // HDFS on its nodes
-    "AWS::ElastiCache::CacheCluster", // often used as more than a cache
+    "AWS::EMR::Cluster",                  // HDFS on its nodes
+    "AWS::ElastiCache::CacheCluster",     // often used as more than a cache
     "AWS::ElastiCache::ReplicationGroup", // often used as more than a cache
-    "AWS::ElastiCache::ServerlessCache", // often used as more than a cache
+    "AWS::ElastiCache::ServerlessCache",  // often used as more than a cache
     "AWS::Elasticsearch::Domain",
     "AWS::Events::Archive", // archived events
     "AWS::FSx::FileSystem",
@@ -45,7 +45,7 @@ static HOLDS_DATA: &[&str] = &[
     "AWS::Glue::Table",
     "AWS::HealthLake::FHIRDatastore",
     "AWS::IoTAnalytics::Datastore",
-    "AWS::KMS::Key", // without the key everything encrypted with it is lost
+    "AWS::KMS::Key",        // without the key everything encrypted with it is lost
     "AWS::KMS::ReplicaKey", // without the key everything encrypted with it is lost
     "AWS::Kendra::Index",
     "AWS::Kinesis::Stream", // records that wait
@@ -54,9 +54,9 @@ static HOLDS_DATA: &[&str] = &[
     "AWS::Lightsail::Database",
     "AWS::Lightsail::Disk",
     "AWS::Location::GeofenceCollection",
-    "AWS::Location::Tracker", // positions
-    "AWS::Logs::LogGroup", // logs
-    "AWS::MSK::Cluster", // records of topics
+    "AWS::Location::Tracker",      // positions
+    "AWS::Logs::LogGroup",         // logs
+    "AWS::MSK::Cluster",           // records of topics
     "AWS::MSK::ServerlessCluster", // records of topics
     "AWS::MediaStore::Container",
     "AWS::MemoryDB::Cluster",
@@ -85,12 +85,12 @@ static HOLDS_DATA: &[&str] = &[
     "AWS::S3Vectors::Index",
     "AWS::S3Vectors::VectorBucket",
     "AWS::SDB::Domain",
-    "AWS::SQS::Queue", // messages that wait
+    "AWS::SQS::Queue",        // messages that wait
     "AWS::SageMaker::Domain", // home folders
     "AWS::SageMaker::FeatureGroup",
     "AWS::SageMaker::NotebookInstance", // its volume
-    "AWS::SecretsManager::Secret", // a generated secret cannot be made again
-    "AWS::Serverless::SimpleTable", // a DynamoDB table
+    "AWS::SecretsManager::Secret",      // a generated secret cannot be made again
+    "AWS::Serverless::SimpleTable",     // a DynamoDB table
     "AWS::Timestream::Database",
     "AWS::Timestream::InfluxDBCluster",
     "AWS::Timestream::InfluxDBInstance",

@@ -40,8 +40,8 @@ pub fn functions(
     found.collect()
 }
 
-/// Nothing but the code of functions changes (and their published versions, which only follow it): `deploy --fast` can
-/// do all of it.
+/// Nothing but the code of functions changes, so that `deploy --fast` can do all of it. A published version or an alias
+/// that follows the code is more than that.
 pub fn only_code(changes: &[Change], functions: &[FunctionChange]) -> bool {
     let code = |id: &str| functions.iter().any(|f| f.logical_id == id && f.code_only);
     let mut any = false;

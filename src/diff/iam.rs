@@ -71,7 +71,8 @@ struct Managed {
 pub fn iam(old: Option<&Value>, new: Option<&Value>) -> Vec<IamChange> {
     let (before, after) = (Facts::of(old), Facts::of(new));
     let mut found = Vec::new();
-    let allowed = |facts: &Facts| facts.statements.keys().map(|(_, statement)| statement.clone()).collect::<BTreeSet<_>>();
+    let allowed =
+        |facts: &Facts| facts.statements.keys().map(|(_, statement)| statement.clone()).collect::<BTreeSet<_>>();
     let (old_set, new_set) = (allowed(&before), allowed(&after));
     for ((kind, statement), id) in &after.statements {
         if !old_set.contains(statement) {
@@ -166,7 +167,10 @@ impl Facts {
                     self.manage(id, readable(boundary), format!("${{{id}}}"), true);
                 }
             }
-            "AWS::IAM::Policy" | "AWS::IAM::ManagedPolicy" | "AWS::IAM::RolePolicy" | "AWS::IAM::UserPolicy"
+            "AWS::IAM::Policy"
+            | "AWS::IAM::ManagedPolicy"
+            | "AWS::IAM::RolePolicy"
+            | "AWS::IAM::UserPolicy"
             | "AWS::IAM::GroupPolicy" => {
                 let lists = ["Roles", "Users", "Groups", "RoleName", "UserName", "GroupName"];
                 let who = lists.iter().filter_map(|name| property(resource, name)).flat_map(strings);
@@ -219,13 +223,17 @@ impl Facts {
         }
         let condition = if condition.is_empty() { String::new() } else { json!(condition).to_string() };
         let resource = property(resource, "FunctionName").or_else(|| property(resource, "LayerVersionArn"));
-        self.add(id, IamKind::Permission, [Statement {
-            effect: "Allow".to_owned(),
-            actions: Targets::of(text("Action")),
-            resources: Targets::of(resource.map(function_name)),
-            principals: Targets::of([principal]),
-            condition,
-        }]);
+        self.add(
+            id,
+            IamKind::Permission,
+            [Statement {
+                effect: "Allow".to_owned(),
+                actions: Targets::of(text("Action")),
+                resources: Targets::of(resource.map(function_name)),
+                principals: Targets::of([principal]),
+                condition,
+            }],
+        );
     }
 
     fn single_sign_on(&mut self, id: &str, resource: &Value) {
@@ -254,7 +262,8 @@ impl Facts {
                 self.managed.entry(managed).or_insert_with(|| id.to_owned());
             }
             "AWS::SSO::InstanceAccessControlAttributeConfiguration" => {
-                let list = property(resource, "AccessControlAttributes").and_then(Value::as_array).into_iter().flatten();
+                let list =
+                    property(resource, "AccessControlAttributes").and_then(Value::as_array).into_iter().flatten();
                 list.for_each(|attribute| self.manage(id, readable(attribute), text("InstanceArn"), false));
             }
             _ => {}
@@ -330,7 +339,10 @@ mod tests {
                 "ManagedPolicyArns": policies, "PermissionsBoundary": boundary}}})
         };
         assert_eq!(
-            told(role("a.amazonaws.com", json!([]), json!("b1")), role("b.amazonaws.com", json!(["arn:admin"]), json!("b2"))),
+            told(
+                role("a.amazonaws.com", json!([]), json!("b1")),
+                role("b.amazonaws.com", json!(["arn:admin"]), json!("b2"))
+            ),
             [
                 "+ R: Allow | sts:AssumeRole | ${R.Arn} | Service:b.amazonaws.com BROADENS",
                 "+ R: arn:admin | ${R} BROADENS",

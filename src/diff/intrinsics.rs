@@ -74,14 +74,13 @@ fn function(name: &str, argument: &Value) -> Option<String> {
             let separator = item(0)?.as_str()?;
             Some(item(1)?.as_array()?.iter().map(readable).collect::<Vec<_>>().join(separator))
         }
+        "Fn::GetStackOutput" => {
+            let part = |key: &str| argument.get(key).map(readable);
+            Some(format!("${{{}.{}}}", part("StackName")?, part("OutputName")?))
+        }
         "Fn::ImportValue" => Some(format!("${{import {}}}", readable(argument))),
         "Fn::If" => Some(format!("${{{} ? {} : {}}}", item(0)?.as_str()?, readable(item(1)?), readable(item(2)?))),
-        "Fn::FindInMap" => Some(format!(
-            "${{{}[{}][{}]}}",
-            readable(item(0)?),
-            readable(item(1)?),
-            readable(item(2)?)
-        )),
+        "Fn::FindInMap" => Some(format!("${{{}[{}][{}]}}", readable(item(0)?), readable(item(1)?), readable(item(2)?))),
         "Fn::Select" => Some(format!("${{{}[{}]}}", readable(item(1)?), readable(item(0)?))),
         "Fn::Split" => Some(format!("split({}, {})", readable(item(1)?), readable(item(0)?))),
         "Fn::Base64" => Some(readable(argument)),

@@ -47,13 +47,18 @@ fn rules(template: Option<&Value>) -> BTreeMap<Rule, ()> {
                 if property(resource, "SecurityGroupEgress").is_none() {
                     // what EC2 does with a group that says nothing
                     let peer = anywhere("0.0.0.0/0");
-                    found.insert(Rule { group: id.clone(), direction: "out", protocol: "all traffic".to_owned(), peer }, ());
+                    found.insert(
+                        Rule { group: id.clone(), direction: "out", protocol: "all traffic".to_owned(), peer },
+                        (),
+                    );
                 }
             }
             direction @ ("AWS::EC2::SecurityGroupIngress" | "AWS::EC2::SecurityGroupEgress") => {
                 let direction = if direction.ends_with("Ingress") { "in" } else { "out" };
                 let group = property(resource, "GroupId").or_else(|| property(resource, "GroupName"));
-                let rule = resource.get("Properties").and_then(|rule| read(&group.map(group_name).unwrap_or_default(), direction, rule));
+                let rule = resource
+                    .get("Properties")
+                    .and_then(|rule| read(&group.map(group_name).unwrap_or_default(), direction, rule));
                 found.extend(rule.map(|rule| (rule, ())));
             }
             _ => {}
@@ -72,8 +77,13 @@ fn group_name(value: &Value) -> String {
 fn read(group: &str, direction: &'static str, rule: &Value) -> Option<Rule> {
     let text = |name: &str| rule.get(name).map(readable);
     let peers = [
-        "CidrIp", "CidrIpv6", "SourceSecurityGroupId", "DestinationSecurityGroupId", "SourceSecurityGroupName",
-        "SourcePrefixListId", "DestinationPrefixListId",
+        "CidrIp",
+        "CidrIpv6",
+        "SourceSecurityGroupId",
+        "DestinationSecurityGroupId",
+        "SourceSecurityGroupName",
+        "SourcePrefixListId",
+        "DestinationPrefixListId",
     ];
     let peer = match peers.iter().find_map(|name| text(name)) {
         Some(peer) => anywhere(&peer),

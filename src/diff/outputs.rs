@@ -18,7 +18,8 @@ pub fn outputs_with(old: Option<&Value>, new: Option<&Value>, secrets: Secrets) 
     let value = |template: Option<&Value>, name: &str| -> Option<Value> {
         template?.get("Outputs")?.get(name)?.get("Value").cloned()
     };
-    let names: BTreeSet<&String> = entries(old, "Outputs").chain(entries(new, "Outputs")).map(|(name, _)| name).collect();
+    let names: BTreeSet<&String> =
+        entries(old, "Outputs").chain(entries(new, "Outputs")).map(|(name, _)| name).collect();
     let shown = |name: &str, value: Option<Value>| match secrets {
         Secrets::Redact => value.map(|value| redact(&value, name, "")),
         Secrets::Show => value,
@@ -60,6 +61,32 @@ fn collect(value: &Value, found: &mut BTreeSet<String>) {
         }
         _ => {}
     }
+}
+
+/// The outputs of other stacks that the template reads by `Fn::GetStackOutput`, as (stack, output).
+pub fn outputs_read(template: &Value) -> BTreeSet<(String, String)> {
+    let mut found = BTreeSet::new();
+    collect_reads(template, &mut found);
+    found
+}
+
+fn collect_reads(value: &Value, found: &mut BTreeSet<(String, String)>) {
+    match value {
+        Value::Array(items) => items.iter().for_each(|item| collect_reads(item, found)),
+        Value::Object(map) => {
+            let name = |key: &str| map.get("Fn::GetStackOutput").and_then(|read| static_text(read.get(key)?));
+            if let (Some(stack), Some(output)) = (name("StackName"), name("OutputName")) {
+                found.insert((stack, output));
+            }
+            map.values().for_each(|item| collect_reads(item, found));
+        }
+        _ => {}
+    }
+}
+
+/// The names of the template's outputs.
+pub fn output_names(template: &Value) -> BTreeSet<String> {
+    entries(Some(template), "Outputs").map(|(name, _)| name.clone()).collect()
 }
 
 fn static_text(value: &Value) -> Option<String> {

@@ -48,7 +48,8 @@ fn yaml(text: &str) -> Result<Value> {
     };
     let mut builder = Builder { stack: Vec::new(), done: None, nodes: 0 };
     for step in Parser::new_from_str_with_options(text, limits) {
-        let (event, span) = step.map_err(|e| malformed(e.marker().line(), e.marker().col() + 1, e.info().to_string()))?;
+        let (event, span) =
+            step.map_err(|e| malformed(e.marker().line(), e.marker().col() + 1, e.info().to_string()))?;
         builder.take(event, span)?;
     }
     Ok(builder.done.unwrap_or(Value::Null))

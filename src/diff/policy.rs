@@ -76,7 +76,8 @@ impl Statement {
             true => vec![Targets::default()],
             false => targets.values.iter().map(|value| Targets::of([value.clone()])).collect(),
         };
-        let (actions, resources, principals) = (or_empty(&self.actions), or_empty(&self.resources), or_empty(&self.principals));
+        let (actions, resources, principals) =
+            (or_empty(&self.actions), or_empty(&self.resources), or_empty(&self.principals));
         if actions.len().saturating_mul(resources.len()).saturating_mul(principals.len()) > MAX_COMBINATIONS {
             return None;
         }
@@ -103,7 +104,9 @@ pub(super) fn covered(statement: &Statement, others: &BTreeSet<Statement>) -> bo
         return true;
     }
     let likely: Vec<&Statement> = others.iter().filter(|other| other.effect == statement.effect).collect();
-    let Some(atoms) = statement.atoms().filter(|atoms| atoms.len().saturating_mul(likely.len()) <= MAX_COMBINATIONS * 10) else {
+    let Some(atoms) =
+        statement.atoms().filter(|atoms| atoms.len().saturating_mul(likely.len()) <= MAX_COMBINATIONS * 10)
+    else {
         return false;
     };
     atoms.iter().all(|atom| likely.iter().any(|other| other.covers(atom)))
@@ -257,8 +260,16 @@ mod tests {
     #[test]
     fn wildcards_cover() {
         for (pattern, text, expected) in [
-            ("*", "x", true), ("s3:*", "s3:getobject", true), ("s3:get*", "s3:put", false), ("a*b*c", "aXbYc", true),
-            ("a?c", "abc", true), ("a?c", "a*c", false), ("", "", true), ("*", "", true), ("a", "", false), ("a*b*c", "abdb", false),
+            ("*", "x", true),
+            ("s3:*", "s3:getobject", true),
+            ("s3:get*", "s3:put", false),
+            ("a*b*c", "aXbYc", true),
+            ("a?c", "abc", true),
+            ("a?c", "a*c", false),
+            ("", "", true),
+            ("*", "", true),
+            ("a", "", false),
+            ("a*b*c", "abdb", false),
         ] {
             assert_eq!(matches(pattern, text), expected, "{pattern} {text}");
         }
@@ -269,7 +280,8 @@ mod tests {
         let old: BTreeSet<Statement> = [
             one(json!({"Effect": "Allow", "Action": ["s3:*"], "Resource": "${B.Arn}/*"})),
             one(json!({"Effect": "Allow", "Action": ["sqs:SendMessage"], "Resource": "*"})),
-        ].into();
+        ]
+        .into();
         let allow = |action: Value, resource: &str, extra: Value| {
             let mut statement = json!({"Effect": "Allow", "Action": action, "Resource": resource});
             statement.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());

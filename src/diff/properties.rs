@@ -56,7 +56,9 @@ impl Walk<'_> {
     fn compare(&mut self, path: &str, old: Option<&Value>, new: Option<&Value>) {
         match (old, new) {
             (Some(a), Some(b)) if alike(a, b) => {}
-            (Some(Value::Object(a)), Some(Value::Object(b))) if !old.is_some_and(is_call) && !new.is_some_and(is_call) => {
+            (Some(Value::Object(a)), Some(Value::Object(b)))
+                if !old.is_some_and(is_call) && !new.is_some_and(is_call) =>
+            {
                 let removed = a.keys().filter(|key| !b.contains_key(*key));
                 for key in b.keys().chain(removed) {
                     self.compare(&format!("{path}.{key}"), a.get(key), b.get(key));
@@ -83,6 +85,11 @@ impl Walk<'_> {
             for (index, (a, b)) in old.iter().zip(new).enumerate() {
                 self.compare(&format!("{path}.{index}"), Some(a), Some(b));
             }
+        } else if !old.is_empty() && !new.is_empty() && old.iter().zip(new).all(|(a, b)| a.is_object() && alike(a, b)) {
+            // entries come or go at the end, as the CDK's policy statements do
+            for index in old.len().min(new.len())..old.len().max(new.len()) {
+                self.push(&format!("{path}.{index}"), old.get(index), new.get(index));
+            }
         } else {
             self.push(path, Some(&Value::from(old)), Some(&Value::from(new)));
         }
@@ -101,7 +108,12 @@ impl Walk<'_> {
 
     fn push(&mut self, path: &str, old: Option<&Value>, new: Option<&Value>) {
         let risk = if path.starts_with("Properties") { recreate(self.kind, path) } else { Recreate::Never };
-        self.found.push(PropertyChange { path: path.to_owned(), before: old.cloned(), after: new.cloned(), recreate: risk });
+        self.found.push(PropertyChange {
+            path: path.to_owned(),
+            before: old.cloned(),
+            after: new.cloned(),
+            recreate: risk,
+        });
     }
 }
 
@@ -160,9 +172,17 @@ mod tests {
     }
 
     #[test]
+    fn only_the_entries_at_the_end_of_a_list_are_told() {
+        let policy = |statements: Value| json!({"Type": "AWS::IAM::Policy", "Properties": {"Statement": statements}});
+        assert_eq!(paths(policy(json!([{"a": 1}])), policy(json!([{"a": 1}, {"b": 2}]))), ["Properties.Statement.1"]);
+        assert_eq!(paths(policy(json!([{"a": 1}])), policy(json!([{"b": 2}, {"a": 1}]))), ["Properties.Statement"]);
+    }
+
+    #[test]
     fn attributes_beside_the_properties_count() {
         let old = json!({"Type": "AWS::S3::Bucket", "DependsOn": "A"});
-        let new = json!({"Type": "AWS::S3::Bucket", "DeletionPolicy": "Retain", "DependsOn": ["B"], "Metadata": {INIT: {}}});
+        let new =
+            json!({"Type": "AWS::S3::Bucket", "DeletionPolicy": "Retain", "DependsOn": ["B"], "Metadata": {INIT: {}}});
         assert_eq!(paths(old, new), ["DeletionPolicy", "DependsOn", "Metadata.AWS::CloudFormation::Init"]);
     }
 

@@ -20,20 +20,62 @@ const HIDDEN: &str = "(secret)";
 
 /// Words in a property's name that say its value is a secret.
 const SECRET_WORDS: [&str; 12] = [
-    "password", "passwd", "passphrase", "secretstring", "secretkey", "clientsecret", "token", "apikey", "privatekey",
-    "credential", "connectionstring", "webhookurl",
+    "password",
+    "passwd",
+    "passphrase",
+    "secretstring",
+    "secretkey",
+    "clientsecret",
+    "token",
+    "apikey",
+    "privatekey",
+    "credential",
+    "connectionstring",
+    "webhookurl",
 ];
 
 /// Endings of names that only sound like a secret: `TokenValidityUnits`, `SecretArn`, `PasswordPolicy`.
 const HARMLESS_ENDINGS: [&str; 22] = [
-    "arn", "id", "ids", "name", "policy", "length", "units", "validity", "type", "types", "ttl", "uri", "endpoint",
-    "source", "sources", "required", "enabled", "days", "method", "format", "expiration", "usage",
+    "arn",
+    "id",
+    "ids",
+    "name",
+    "policy",
+    "length",
+    "units",
+    "validity",
+    "type",
+    "types",
+    "ttl",
+    "uri",
+    "endpoint",
+    "source",
+    "sources",
+    "required",
+    "enabled",
+    "days",
+    "method",
+    "format",
+    "expiration",
+    "usage",
 ];
 
 /// Beginnings of well-known tokens and keys.
 const TOKEN_STARTS: [&str; 14] = [
-    "AKIA", "ASIA", "ghp_", "gho_", "ghs_", "ghu_", "github_pat_", "glpat-", "xoxb-", "xoxp-", "sk_live_", "rk_live_",
-    "sk-ant-", "npm_",
+    "AKIA",
+    "ASIA",
+    "ghp_",
+    "gho_",
+    "ghs_",
+    "ghu_",
+    "github_pat_",
+    "glpat-",
+    "xoxb-",
+    "xoxp-",
+    "sk_live_",
+    "rk_live_",
+    "sk-ant-",
+    "npm_",
 ];
 
 /// The value at `path` (`Properties.Environment.Variables.KEY`) of a resource type with its secrets replaced by `(secret)`.
@@ -58,14 +100,25 @@ fn is_environment(parts: &[&str], index: usize) -> bool {
     let entry = parts.get(index) == Some(&"Value") && before(1).parse::<usize>().is_ok();
     (before(1) == "Variables" && is_environment_block(before(2)))
         || (entry && is_environment_block(before(2)))
-        || (is_environment_block(before(1)) && !matches!(parts.get(index), Some(&"Variables")) && !is_setting(parts, index))
+        || (is_environment_block(before(1))
+            && !matches!(parts.get(index), Some(&"Variables"))
+            && !is_setting(parts, index))
 }
 
 /// Settings that stand beside the variables in a block that is called `Environment` (CodeBuild, Batch).
 fn is_setting(parts: &[&str], index: usize) -> bool {
     let name = parts.get(index).copied().unwrap_or_default();
-    matches!(name, "Type" | "Image" | "ComputeType" | "PrivilegedMode" | "Name" | "EnvironmentVariables" | "Fleet" | "RegistryCredential")
-        || (name.parse::<usize>().is_ok() && index + 1 < parts.len())
+    matches!(
+        name,
+        "Type"
+            | "Image"
+            | "ComputeType"
+            | "PrivilegedMode"
+            | "Name"
+            | "EnvironmentVariables"
+            | "Fleet"
+            | "RegistryCredential"
+    ) || (name.parse::<usize>().is_ok() && index + 1 < parts.len())
 }
 
 fn is_environment_block(name: &str) -> bool {
@@ -74,7 +127,9 @@ fn is_environment_block(name: &str) -> bool {
 
 fn is_secret_name(name: &str) -> bool {
     let name: String = name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
-    SECRET_WORDS.iter().any(|word| name.contains(word)) && !HARMLESS_ENDINGS.iter().any(|end| name.ends_with(end))
+    matches!(name.as_str(), "secret" | "pwd")
+        || SECRET_WORDS.iter().any(|word| name.contains(word))
+            && !HARMLESS_ENDINGS.iter().any(|end| name.ends_with(end))
 }
 
 fn walk(value: &Value, secret: bool, environment: bool) -> Value {
@@ -168,7 +223,11 @@ pub fn no_echo(template: &Value) -> BTreeSet<String> {
 pub fn redact_parameters(values: &BTreeMap<String, String>, template: &Value) -> BTreeMap<String, String> {
     let hidden = no_echo(template);
     let shown = |name: &str, value: &str| {
-        if hidden.contains(name) || is_secret_name(name) || looks_secret(value) { HIDDEN.to_owned() } else { value.to_owned() }
+        if hidden.contains(name) || is_secret_name(name) || looks_secret(value) {
+            HIDDEN.to_owned()
+        } else {
+            value.to_owned()
+        }
     };
     values.iter().map(|(name, value)| (name.clone(), shown(name, value))).collect()
 }
@@ -197,27 +256,48 @@ mod tests {
         for (value, path, expected) in [
             (json!("x"), "Properties.Environment.Variables.KEY", json!("(secret)")),
             (json!({"Ref": "T"}), "Properties.Environment.Variables.KEY", json!({"Ref": "T"})),
-            (json!({"Variables": {"A": "x", "B": {"Ref": "T"}}}), "Properties.Environment", json!({"Variables": {"A": "(secret)", "B": {"Ref": "T"}}})),
-            (json!([{"Name": "A", "Value": "x"}]), "Properties.ContainerDefinitions.0.Environment", json!([{"Name": "A", "Value": "(secret)"}])),
+            (
+                json!({"Variables": {"A": "x", "B": {"Ref": "T"}}}),
+                "Properties.Environment",
+                json!({"Variables": {"A": "(secret)", "B": {"Ref": "T"}}}),
+            ),
+            (
+                json!([{"Name": "A", "Value": "x"}]),
+                "Properties.ContainerDefinitions.0.Environment",
+                json!([{"Name": "A", "Value": "(secret)"}]),
+            ),
             (json!("x"), "Properties.ContainerDefinitions.0.Environment.A", json!("(secret)")),
-            (json!([{"Image": "a", "Environment": [{"Name": "A", "Value": "x"}]}]), "Properties.ContainerDefinitions", json!([{"Image": "a", "Environment": [{"Name": "A", "Value": "(secret)"}]}])),
+            (
+                json!([{"Image": "a", "Environment": [{"Name": "A", "Value": "x"}]}]),
+                "Properties.ContainerDefinitions",
+                json!([{"Image": "a", "Environment": [{"Name": "A", "Value": "(secret)"}]}]),
+            ),
             (json!("{\"Variables\":{\"A\":\"x"), "Properties.Environment", json!("(secret)")),
             (json!({"A": "x"}), "Properties.Environment.Variables", json!({"A": "(secret)"})),
             (json!("x"), "Properties.ContainerDefinitions.0.Environment.3.Value", json!("(secret)")),
             (json!("linux"), "Properties.Environment.Image", json!("linux")),
             (json!("x"), "Properties.SecretString", json!("(secret)")),
             (json!("x"), "Properties.MasterUserPassword", json!("(secret)")),
+            (json!("x"), "Properties.Secret", json!("(secret)")),
             (json!({"MinimumLength": 8}), "Properties.Policies.PasswordPolicy", json!({"MinimumLength": 8})),
             (json!("hours"), "Properties.TokenValidityUnits.AccessToken", json!("(secret)")),
             (json!("{{resolve:secretsmanager:x:SecretString:y}}"), "Properties.Any", json!("(secret)")),
             (json!("postgres://u:p@h/db"), "Properties.Url", json!("(secret)")),
             (json!("https://host/path"), "Properties.Url", json!("https://host/path")),
             (json!({"Fn::Join": ["", ["https://u:p@", {"Ref": "H"}]]}), "Properties.Url", json!("(secret)")),
-            (json!({"Fn::Join": ["", ["key=", {"Ref": "H"}]]}), "Properties.Environment.Variables.K", json!("(secret)")),
+            (
+                json!({"Fn::Join": ["", ["key=", {"Ref": "H"}]]}),
+                "Properties.Environment.Variables.K",
+                json!("(secret)"),
+            ),
             (json!("ghp_0123456789abcdefABCD"), "Properties.Any", json!("(secret)")),
             (json!("not-a-ghp_token"), "Properties.Any", json!("not-a-ghp_token")),
             (json!("arn:x"), "Properties.SecretArn", json!("arn:x")),
-            (json!("{{changeSet:KNOWN_AFTER_APPLY}}"), "Properties.Environment.Variables.K", json!("{{changeSet:KNOWN_AFTER_APPLY}}")),
+            (
+                json!("{{changeSet:KNOWN_AFTER_APPLY}}"),
+                "Properties.Environment.Variables.K",
+                json!("{{changeSet:KNOWN_AFTER_APPLY}}"),
+            ),
         ] {
             assert_eq!(hidden(value.clone(), path), expected, "{value} at {path}");
         }
@@ -225,7 +305,8 @@ mod tests {
 
     #[test]
     fn no_echo_parameters_are_hidden() {
-        let template = json!({"Parameters": {"A": {"NoEcho": true}, "B": {"NoEcho": "true"}, "C": {}, "DbPassword": {}}});
+        let template =
+            json!({"Parameters": {"A": {"NoEcho": true}, "B": {"NoEcho": "true"}, "C": {}, "DbPassword": {}}});
         let values = ["A", "B", "C", "DbPassword"].map(|name| (name.to_owned(), "v".to_owned())).into();
         let shown: Vec<String> = redact_parameters(&values, &template).into_values().collect();
         assert_eq!(shown, ["(secret)", "(secret)", "v", "(secret)"]);

@@ -92,7 +92,10 @@ pub(super) fn alike(old: &Value, new: &Value) -> bool {
         }
         (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| alike(a, b)),
         (Value::String(text), other @ (Value::Number(_) | Value::Bool(_)))
-        | (other @ (Value::Number(_) | Value::Bool(_)), Value::String(text)) => other.to_string() == *text,
+        | (other @ (Value::Number(_) | Value::Bool(_)), Value::String(text)) => {
+            let plain = other.to_string();
+            plain == *text
+        }
         (a, b) => same(a, b),
     }
 }

@@ -88,6 +88,16 @@ impl Fixture {
         git2::Repository::open(self.repo()).unwrap()
     }
 
+    /// The repository over HTTP, for those who send `Authorization: <expected>`; gives back its address.
+    pub fn serve(&self, expected: &'static str) -> String {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = format!("http://{}/notes/.git", listener.local_addr().unwrap());
+        let root = self.dir.path().to_owned();
+        // ends with the test process
+        std::thread::spawn(move || listener.incoming().flatten().for_each(|peer| answer(peer, &root, expected)));
+        address
+    }
+
     pub fn mirror(&self) -> Mirror {
         self.mirror_with(Limits::default())
     }
@@ -119,4 +129,54 @@ pub(super) fn git_in(folder: &Path, args: &[&str], input: &str) -> String {
     let out = child.wait_with_output().unwrap();
     assert!(out.status.success(), "git {args:?}");
     String::from_utf8(out.stdout).unwrap().trim().to_owned()
+}
+
+/// One request through `git http-backend`, the connection closed after it.
+fn answer(mut peer: std::net::TcpStream, root: &Path, expected: &str) {
+    use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+    let mut reader = BufReader::new(peer.try_clone().unwrap());
+    let mut lines = Vec::new();
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line).unwrap();
+        match line.trim_end() {
+            "" => break,
+            text => lines.push(text.to_owned()),
+        }
+    }
+    let header = |name: &str| {
+        let found = lines.iter().find_map(|l| l.split_once(": ").filter(|(n, _)| n.eq_ignore_ascii_case(name)));
+        found.map(|(_, value)| value.to_owned()).unwrap_or_default()
+    };
+    if header("authorization") != expected {
+        let text =
+            "HTTP/1.1 401 No\r\nWWW-Authenticate: Basic realm=x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+        return peer.write_all(text.as_bytes()).unwrap();
+    }
+    let mut body = vec![0; header("content-length").parse().unwrap_or(0)];
+    reader.read_exact(&mut body).unwrap();
+    let (method, target) = lines.first().and_then(|l| l.split_once(' ')).unwrap();
+    let target = target.split(' ').next().unwrap();
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let mut child = Command::new("git")
+        .arg("http-backend")
+        .envs([
+            ("GIT_PROJECT_ROOT", root.to_str().unwrap()),
+            ("GIT_HTTP_EXPORT_ALL", "1"),
+            ("REMOTE_ADDR", "127.0.0.1"),
+        ])
+        .envs([("REQUEST_METHOD", method), ("PATH_INFO", path), ("QUERY_STRING", query)])
+        .env("CONTENT_TYPE", header("content-type"))
+        .env("HTTP_CONTENT_ENCODING", header("content-encoding"))
+        .env("GIT_PROTOCOL", header("git-protocol"))
+        .env("CONTENT_LENGTH", body.len().to_string())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(&body).unwrap();
+    let out = child.wait_with_output().unwrap().stdout;
+    let missing = out.starts_with(b"Status: 404");
+    let status: &[u8] = if missing { b"HTTP/1.1 404 No\r\n" } else { b"HTTP/1.1 200 OK\r\n" };
+    peer.write_all(&[status, b"Connection: close\r\n", &out].concat()).unwrap();
 }

@@ -460,4 +460,30 @@ mod tests {
             assert_eq!(mirror.bring(&Wanted::DefaultBranch).await.unwrap(), head, "{address}");
         }
     }
+
+    #[tokio::test]
+    async fn a_private_repository_over_http_needs_its_token() {
+        let fixture = Fixture::new();
+        let address = fixture.serve("Basic eC1hY2Nlc3MtdG9rZW46czNjcmV0");
+        let open = |address: &str, token| {
+            let remote = Remote::parse(address).unwrap().with_token(token);
+            Mirror::open(&fixture.cache(), remote, Limits::default(), CancellationToken::new(), None).unwrap()
+        };
+        for token in [None, Some(super::super::Token::new("wrong-token"))] {
+            let error = open(&address, token).bring(&branch("main")).await.unwrap_err();
+            assert_eq!(error.code(), "git.auth", "{error}");
+            assert!(!format!("{error:?}").contains("wrong-token"));
+        }
+        let token = super::super::Token::new("s3cret");
+        let mirror = open(&address, Some(token.clone()));
+        assert_eq!(mirror.bring(&branch("main")).await.unwrap(), fixture.head());
+        fixture.write("a.txt", "changed");
+        let next = fixture.commit("second");
+        let tree = mirror.checkout(&next, Submodules::Skip).await.unwrap();
+        assert_eq!(std::fs::read_to_string(tree.root.join("a.txt")).unwrap(), "changed");
+        let with_password = address.replace("http://", "http://x-access-token:s3cret@");
+        assert_eq!(open(&with_password, None).resolve(&branch("main")).await.unwrap(), next);
+        let error = open(&address.replace("notes", "other"), Some(token)).bring(&branch("main")).await.unwrap_err();
+        assert_eq!(error.code(), "git.no_repository", "{error}");
+    }
 }

@@ -1,7 +1,7 @@
 //! Git: a kept mirror per repository, a plain tree per commit, and the work tree one stands in.
-//!
-//! Transport is the `git` program (many times faster than libgit2 on large repositories, and it uses the reader's own
-//! ssh agent); reading and checkout are libgit2, compiled without network code, so nothing here links TLS or ssh.
+
+// Transport is the `git` program: many times faster than libgit2 on large repositories, and it uses the reader's own
+// ssh agent. Reading is libgit2, compiled without network code, so nothing here links TLS or ssh.
 
 use std::sync::{Arc, Once};
 use std::time::Duration;
@@ -75,4 +75,3 @@ pub fn init() {
         let _ = unsafe { opts::set_verify_owner_validation(false) };
     });
 }
-#[cfg(test)] mod bench_tmp;

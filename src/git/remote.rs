@@ -188,12 +188,16 @@ impl Remote {
 
     /// Adds a token; it is kept only if it belongs to this host and the connection hides it (or never leaves the machine).
     pub fn with_token(mut self, token: Option<Token>) -> Remote {
-        if self.token.is_none()
-            && let (Some(token), Some(host)) = (token, &self.host)
-            && token.fits(host)
-        {
-            self.token = Some(token);
+        let (Some(token), Some(host)) = (token, &self.host) else { return self };
+        if !token.fits(host) {
+            return self;
         }
+        self.token = match self.token.take() {
+            None => Some(token),
+            // `https://alice@host/…` with a token beside it: the user is only a name
+            Some(own) if own.secret.is_empty() => Some(Token { user: own.user, ..token }),
+            own => own,
+        };
         self
     }
 

@@ -33,9 +33,8 @@ pub(super) async fn gather(mirror: &Mirror, revision: &Revision, with: Submodule
     if with == Submodules::Skip {
         return Ok(parts);
     }
-    let mut open: Vec<(PathBuf, Remote, Mirror, Revision, usize)> = Vec::new();
-    open.extend(wanted(mirror, revision, Path::new(""), 0)?);
-    while let Some((path, _, sub, revision, depth)) = open.pop() {
+    let mut open = wanted(mirror, revision, Path::new(""), 0)?;
+    while let Some(Wanted { path, mirror: sub, revision, depth }) = open.pop() {
         if depth >= MAX_DEPTH || parts.len() >= MAX_PARTS {
             return Err(Error::failed(
                 "git.too_large",
@@ -51,12 +50,15 @@ pub(super) async fn gather(mirror: &Mirror, revision: &Revision, with: Submodule
     Ok(parts)
 }
 
-fn wanted(
-    mirror: &Mirror,
-    revision: &Revision,
-    prefix: &Path,
+/// A submodule that is still to be fetched.
+struct Wanted {
+    path: PathBuf,
+    mirror: Mirror,
+    revision: Revision,
     depth: usize,
-) -> Result<Vec<(PathBuf, Remote, Mirror, Revision, usize)>> {
+}
+
+fn wanted(mirror: &Mirror, revision: &Revision, prefix: &Path, depth: usize) -> Result<Vec<Wanted>> {
     let mut found = Vec::new();
     let repo = mirror.open_repository()?;
     let tree = commit_tree(&repo, revision)?;
@@ -78,12 +80,12 @@ fn wanted(
         let remote = allowed(&mirror.remote, address, &shown)?;
         let sub = Mirror::open(
             &mirror.cache,
-            remote.clone(),
+            remote,
             mirror.limits.clone(),
             mirror.program.cancel.clone(),
             mirror.program.progress.clone(),
         )?;
-        Ok((shown, remote, sub, revision, depth))
+        Ok(Wanted { path: shown, mirror: sub, revision, depth })
     };
     found.into_iter().map(one).collect()
 }

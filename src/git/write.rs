@@ -1,6 +1,6 @@
 //! Writes the files of a commit into an empty folder, on several threads.
-//!
-//! Not libgit2's checkout: that one knows no submodules in a bare repository, and one thread is slow.
+
+// Not libgit2's checkout: that one stops at submodules in a bare repository, and uses one thread.
 
 use std::fs::OpenOptions;
 use std::io::Write as _;

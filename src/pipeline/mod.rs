@@ -125,11 +125,11 @@ pub async fn synthesize(intent: &Intent, desk: &Desk, tools: &Tools) -> Result<S
         Affected::Yes(room) => {
             let installed = bundle::prepare(intent, &tree, tools).await?;
             timings.extend(installed);
-            let written = synth::synth(intent, &tree, &room, desk, tools).await?;
+            let written = synth::synth(intent, &tree, room, desk, tools).await?;
             timings.extend(written.timings);
-            match written.keep {
-                synth::Keep::Yes => changed::keep(room, written.facts)?,
-                synth::Keep::No => changed::Kept { dir: room.work, facts: written.facts },
+            match written.place {
+                synth::Place::Keep(room) => changed::keep(room, written.facts)?,
+                synth::Place::Once(dir) => changed::Kept { dir, facts: written.facts },
             }
         }
     };

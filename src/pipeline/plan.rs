@@ -74,7 +74,7 @@ pub async fn plan(target: &Target, assembly: &Assembly, bench: &Workbench) -> Re
     let planner = Planner { target, assembly, bench, partition: identity.partition.clone() };
     let surveyed = try_join_all((0..assembly.stacks.len()).map(|index| survey::survey(&planner, index))).await?;
     planner.check_owners(&surveyed).await?;
-    let waits = waits::waits(assembly, &surveyed);
+    let waits = waits::waits(&surveyed);
     let changed: Vec<&Surveyed> = surveyed.iter().filter(|s| s.verdict.is_changed()).collect();
     let sizes = if changed.is_empty() { BTreeMap::new() } else { publish::publish(&planner, &changed).await? };
     if !changed.is_empty() {

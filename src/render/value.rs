@@ -3,10 +3,12 @@
 use serde_json::Value;
 
 use super::text::clean;
+use crate::diff::readable;
 
-/// The value on one line: JSON, so that `"5"` and `5` are told apart.
+/// The value on one line: JSON, so that `"5"` and `5` are told apart; CloudFormation's functions as `${Table.Arn}`.
 pub fn inline(value: &Value) -> String {
-    clean(&value.to_string().replace('\u{7f}', "\\u007f"))
+    let text = if value.is_object() { readable(value) } else { value.to_string() };
+    clean(&text.replace('\u{7f}', "\\u007f"))
 }
 
 /// A line of a folded difference.

@@ -1,1 +1,3 @@
+//! End-to-end tests: the real binary against MiniStack; see `make test`.
+
 fn main() {}

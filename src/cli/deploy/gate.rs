@@ -62,8 +62,8 @@ pub(super) async fn pass(plan: &Plan, intent: &Intent, desk: &Desk, args: &Args,
         }
         ApplyRule::Manual | ApplyRule::Auto | ApplyRule::Fast => {
             let grave = plan.is_dangerous() || plan.stacks.iter().any(broadens);
+            show(plan, format, printer);
             if grave && !args.yes && approved.is_none() {
-                show(plan, format, printer);
                 match ask("Deploy this?", printer) {
                     Answer::Yes | Answer::Nobody => {}
                     Answer::No => return Ok(Passed::No),
@@ -76,7 +76,7 @@ pub(super) async fn pass(plan: &Plan, intent: &Intent, desk: &Desk, args: &Args,
 }
 
 fn show(plan: &Plan, format: Format, printer: &Printer) {
-    if format == Format::Text {
+    if format == Format::Text && !printer.quiet {
         let stored = StoredPlan { plan: plan.clone(), recipes: Default::default() };
         plan_command::show(&stored, format, printer);
     }
