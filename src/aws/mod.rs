@@ -1,6 +1,8 @@
 //! The door to AWS: identity, sessions per account, region and role, and what its errors mean; SDK types end here.
 
+pub mod bootstrap;
 pub mod budget;
+pub mod call;
 pub mod change_sets;
 pub mod credentials;
 pub mod errors;
@@ -8,9 +10,14 @@ pub mod events;
 pub mod functions;
 pub mod home;
 pub mod lock;
+pub mod lookup;
 pub mod publish;
 pub mod recover;
 pub mod stacks;
+mod xml;
+
+#[cfg(test)]
+mod fixture;
 
 use std::collections::HashMap;
 use std::sync::Arc;
