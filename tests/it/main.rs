@@ -9,5 +9,14 @@ mod world;
 
 mod approvals;
 mod deploy;
+mod failure;
+mod fast;
+mod lock;
+mod ownership;
 mod plan;
+mod prune;
+mod recovery;
+mod remove;
+mod stale;
 mod unchanged;
+mod waiting;

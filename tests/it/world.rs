@@ -6,10 +6,11 @@ pub mod run;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Arc, OnceLock};
 
 use serde_json::Value;
 
-use crate::fake::FakeAws;
+use crate::fake::{Call, FakeAws};
 pub use app::{App, after, app, code_hash, queue, small_app, stack, table, topic};
 pub use run::{Run, Running};
 pub(crate) use run::shows;
@@ -21,6 +22,10 @@ apps:
 stages:
   - { name: prod, branch: main }
 ";
+
+/// The account's bootstrap bucket, and where the app's stages are kept in it.
+pub const BUCKET: &str = "cdk-hnb659fds-assets-111111111111-us-east-1";
+const STAGES: &str = "offshoot/notes/notes/";
 
 /// A repository, an AWS account, a machine.
 pub struct World {
@@ -177,20 +182,50 @@ impl World {
         self.object("prod.json")
     }
 
-    /// Text of an object of the app's stages.
+    /// An object of the app's stages in the bucket, as JSON.
     pub fn object(&self, name: &str) -> Option<Value> {
-        let state = self.aws.state();
-        let bucket = state.s3.buckets.get("cdk-hnb659fds-assets-111111111111-us-east-1")?;
-        let object = bucket.objects.get(&format!("offshoot/notes/notes/{name}"))?;
-        serde_json::from_slice(&object.body).ok()
+        let bytes = self.aws.object(BUCKET, &format!("{STAGES}{name}"))?;
+        serde_json::from_slice(&bytes).ok()
+    }
+
+    /// Puts an object of the app's stages into the bucket.
+    pub fn put_object(&self, name: &str, value: &Value) {
+        self.aws.put_object(BUCKET, &format!("{STAGES}{name}"), value.to_string());
+    }
+
+    /// Starts the binary; right after the `n`-th call that `counts` accepts was carried out, and before it is
+    /// answered, `then` gets the process id.
+    pub fn start_until(
+        &self,
+        line: &str,
+        (n, counts): (usize, impl Fn(&Call) -> bool + Send + 'static),
+        then: impl FnOnce(u32) + Send + 'static,
+    ) -> Running {
+        let pid = Arc::new(OnceLock::new());
+        let known = pid.clone();
+        self.aws.after(n, counts, move || then(*known.wait()));
+        let running = self.start(line);
+        pid.set(running.id()).expect("set once");
+        running
     }
 }
 
 impl FakeAws {
+    /// The full name of a stack whose name begins so; CloudFormation adds a number to nested ones.
+    pub fn full_name(&self, begins: &str) -> String {
+        let names = self.stack_names(crate::fake::ACCOUNT, crate::fake::REGION);
+        names.into_iter().find(|name| name.starts_with(begins)).expect("such a stack")
+    }
+
     /// The journal as lines, for messages.
     pub fn told(&self) -> String {
         self.journal().iter().map(|call| format!("{call}\n")).collect()
     }
+}
+
+/// A call of this operation that is about this stack or object.
+pub fn call(operation: &'static str, about: &'static str) -> impl Fn(&Call) -> bool + Send + 'static {
+    move |call| call.operation == operation && (call.param("StackName").contains(about) || call.param("Key").contains(about))
 }
 
 /// Commits everything in a work tree under a fixed name and time; gives the commit's id.
