@@ -22,15 +22,12 @@ fn approved_shows_the_plan_and_refuses_until_it_is_approved() {
     + prod-app: create (+1)
       the stack does not exist
       + Queue  SQS::Queue
-
-    Plan [digest] is not deployed yet. To deploy exactly this:
-      offshoot deploy --plan [digest]
     ");
     shows!(run.err, @"
-    · publishing 1 assets
+    · publishing 1 asset
     · creating change sets for 1 stack
     error: checking approvals: stage prod has the rule `apply: approved`, and this plan was not approved
-    next: read the plan, then: offshoot deploy --approve 22e10e11189f
+    next: read the plan, then: offshoot deploy --approve 860d8b645f2e
     ");
     assert_eq!(world.aws.status("prod-app"), "REVIEW_IN_PROGRESS");
     assert!(world.state().is_none() && world.object("prod.lock").is_none());

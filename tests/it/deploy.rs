@@ -17,8 +17,6 @@ fn a_first_deploy_creates_everything_and_remembers_it() {
       the stack does not exist
       + Queue  SQS::Queue
 
-    Plan [digest] is not deployed yet. To deploy exactly this:
-      offshoot deploy --plan [digest]
     notes → prod at [commit]
 
       created    prod-app      0.0 s
@@ -26,7 +24,7 @@ fn a_first_deploy_creates_everything_and_remembers_it() {
     1 stack deployed in 0.0 s, plan [digest].
     ");
     shows!(run.err, @"
-    · publishing 1 assets
+    · publishing 1 asset
     · creating change sets for 1 stack
         0.0 s  prod-app  create
         0.0 s  prod-app  CREATE_IN_PROGRESS (AWS::CloudFormation::Stack): User Initiated
@@ -67,8 +65,6 @@ fn stacks_are_deployed_in_the_order_they_depend_on_each_other() {
       the stack does not exist
       + News  SNS::Topic
 
-    Plan [digest] is not deployed yet. To deploy exactly this:
-      offshoot deploy --plan [digest]
     notes → prod at [commit]
 
       created    prod-data      0.0 s
@@ -76,7 +72,7 @@ fn stacks_are_deployed_in_the_order_they_depend_on_each_other() {
       created    prod-web       0.0 s
 
     Outputs
-      prod-data.ExportQueue  https://sqs.us-east-1.amazonaws.com/111111111111/prod-data-Queue-E6D5C63ADC74
+      prod-data.ExportQueue  https://sqs.us-east-1.amazonaws.com/111111111111/prod-data-Queue-93517228616E
 
     3 stacks deployed in 0.0 s, plan [digest].
     ");

@@ -22,8 +22,6 @@ fn the_first_failing_resource_is_named_not_the_ones_cancelled_after_it() {
       + Bad    SQS::Queue
       + Late   SNS::Topic
 
-    Plan [digest] is not deployed yet. To deploy exactly this:
-      offshoot deploy --plan [digest]
     notes → prod at [commit]
 
       failed     prod-app      0.0 s  ROLLBACK_COMPLETE
@@ -36,7 +34,7 @@ fn the_first_failing_resource_is_named_not_the_ones_cancelled_after_it() {
     0 of 1 stack deployed in 0.0 s, 1 failed, plan [digest].
     ");
     shows!(run.err, @"
-    · publishing 1 assets
+    · publishing 1 asset
     · creating change sets for 1 stack
         0.0 s  prod-app  create
         0.0 s  prod-app  CREATE_IN_PROGRESS (AWS::CloudFormation::Stack): User Initiated
@@ -81,13 +79,11 @@ fn only_the_stacks_behind_it_are_skipped() {
       the stack does not exist
       + Queue  SQS::Queue
 
-    Plan [digest] is not deployed yet. To deploy exactly this:
-      offshoot deploy --plan [digest]
     notes → prod at [commit]
 
       failed     prod-data      0.0 s  ROLLBACK_COMPLETE
-      created    prod-api       0.0 s
-      created    prod-jobs      0.0 s
+      skipped    prod-api              because prod-data failed
+      skipped    prod-jobs             because prod-api failed
       created    prod-web       0.0 s
 
     prod-data failed at Queue (AWS::SQS::Queue)
@@ -95,7 +91,7 @@ fn only_the_stacks_behind_it_are_skipped() {
       state:  its creation was rolled back: nothing runs
       next:   fix the cause, then deploy again; the empty stack is deleted and created anew
 
-    3 of 4 stacks deployed in 0.0 s, 1 failed, plan [digest].
+    1 of 4 stacks deployed in 0.0 s, 1 failed, 2 skipped, plan [digest].
     ");
     assert_eq!(world.aws.status("prod-web"), "CREATE_COMPLETE");
     assert_eq!(world.aws.status("prod-api"), "REVIEW_IN_PROGRESS");
@@ -123,8 +119,6 @@ fn a_failed_update_is_rolled_back_and_said_so() {
       ~ Queue  SQS::Queue
           VisibilityTimeout  "30" → "60"
 
-    Plan [digest] is not deployed yet. To deploy exactly this:
-      offshoot deploy --plan [digest]
     notes → prod at [commit]
 
       failed     prod-app      0.0 s  UPDATE_ROLLBACK_COMPLETE
@@ -161,8 +155,6 @@ fn the_root_cause_is_found_in_a_nested_stack() {
       + Inner/Bad    SNS::Topic
       + Inner/Queue  SQS::Queue
 
-    Plan [digest] is not deployed yet. To deploy exactly this:
-      offshoot deploy --plan [digest]
     notes → prod at [commit]
 
       failed     prod-app      0.0 s  ROLLBACK_COMPLETE
@@ -201,8 +193,6 @@ fn an_export_that_is_in_use_is_told_with_its_users() {
 
     = unchanged: prod-api
 
-    Plan [digest] is not deployed yet. To deploy exactly this:
-      offshoot deploy --plan [digest]
     notes → prod at [commit]
 
       failed     prod-data      0.0 s  UPDATE_ROLLBACK_COMPLETE

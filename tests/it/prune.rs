@@ -75,8 +75,6 @@ fn they_are_kept_unless_somebody_says_prune() {
 
     = unchanged: prod-web
 
-    Plan [digest] deletes data and 2 stacks: read it again before you deploy it. To deploy exactly this:
-      offshoot deploy --plan [digest] --prune
     notes → prod at [commit]
 
       skipped    prod-api              because --prune was not given failed

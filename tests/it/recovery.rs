@@ -62,8 +62,6 @@ fn data_that_a_failed_creation_left_is_not_deleted_unasked() {
       + Notes  DynamoDB::Table
       + Queue  SQS::Queue
 
-    Plan [digest] is not deployed yet. To deploy exactly this:
-      offshoot deploy --plan [digest]
     notes → prod at [commit]
 
       failed     prod-app      0.0 s
@@ -133,8 +131,6 @@ fn a_rollback_that_fails_again_says_how_to_leave_the_resource_out() {
     ~ prod-app: update
       UPDATE_ROLLBACK_FAILED: its last rollback failed and is continued first
 
-    Plan [digest] is not deployed yet. To deploy exactly this:
-      offshoot deploy --plan [digest]
     notes → prod at [commit]
 
       failed     prod-app      0.0 s
@@ -172,8 +168,9 @@ fn an_update_that_was_left_failed_is_rolled_back_first() {
 
 #[test]
 fn a_creation_that_was_left_failed_is_rolled_back_deleted_and_made_anew() {
-    let world = World::of(small_app());
-    world.aws.seed_stack("prod-app", &stack("prod-app").has("Queue", queue(30)).template());
+    let news = stack("prod-app").has("News", topic());
+    let world = World::of(app().stack(news.clone()));
+    world.aws.seed_stack("prod-app", &news.template());
     world.aws.set_status("prod-app", "CREATE_FAILED", Some("left so by somebody"));
     world.run("deploy").done();
     assert_eq!(calls(&world, "RollbackStack").len(), 1);

@@ -33,9 +33,6 @@ fn nobody_there_to_confirm_is_a_refusal() {
     - prod-data: delete (-1)
       the stage is removed
       - Notes  DynamoDB::Table  deleted, loses data
-
-    Plan [digest] deletes data and 2 stacks: read it again before you deploy it. To deploy exactly this:
-      offshoot deploy --plan [digest] --prune
     ");
     shows!(run.err, @"
     error: removing stage prod: nobody is there to confirm it
