@@ -144,10 +144,11 @@ impl Aws {
     /// Loads credentials the way every AWS tool does (environment, profile, SSO, container, instance).
     /// Nothing is called yet. Errors: no region anywhere (`aws.no_region`).
     pub async fn connect(door: Door) -> Result<Aws> {
-        let retry = RetryConfig::standard().with_max_attempts(8).with_max_backoff(Duration::from_secs(10));
+        let attempts = number_of("AWS_MAX_ATTEMPTS").unwrap_or(8);
+        let retry = RetryConfig::standard().with_max_attempts(attempts).with_max_backoff(Duration::from_secs(10));
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(Duration::from_secs(5))
-            .operation_attempt_timeout(Duration::from_secs(60))
+            .operation_attempt_timeout(Duration::from_millis(number_of("OFFSHOOT_AWS_TIMEOUT_MS").unwrap_or(60_000).into()))
             .operation_timeout(Duration::from_secs(300))
             .build();
         let mut loader = aws_config::defaults(BehaviorVersion::latest()).retry_config(retry).timeout_config(timeouts);
@@ -281,6 +282,11 @@ impl Aws {
             note,
         }
     }
+}
+
+/// A positive number in an environment variable; anything else counts as not set.
+fn number_of(variable: &str) -> Option<u32> {
+    std::env::var(variable).ok()?.parse().ok().filter(|n| *n > 0)
 }
 
 #[cfg(test)]

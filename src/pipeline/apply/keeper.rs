@@ -90,9 +90,6 @@ impl Keeper {
         for stack in plan.stacks.iter().filter(|s| s.action == StackAction::None && !known.contains_key(&s.name)) {
             self.home.claim(&stack.region, &stack.name, &plan.stage).await?;
         }
-        if plan.has_changes() && !running {
-            self.home.drop_plans(&plan.stage).await?;
-        }
         self.change(|state| {
             if !running {
                 state.run = None;
@@ -107,7 +104,12 @@ impl Keeper {
                 }
             }
         })
-        .await
+        .await?;
+        // only now: a run that is still marked needs its plan to be resumed
+        if plan.has_changes() && !running {
+            self.home.drop_plans(&plan.stage).await?;
+        }
+        Ok(())
     }
 
     /// Remembers functions that got new code without CloudFormation.
