@@ -159,7 +159,7 @@ impl Aws {
             loader = loader.region(aws_config::Region::new(region.to_string()));
         }
         let mut base = loader.load().await;
-        let Some(region) = base.region().map(|r| Region::new(r.as_ref())) else {
+        let Some(region) = base.region().filter(|r| !r.as_ref().is_empty()).map(|r| Region::new(r.as_ref())) else {
             return Err(Error::usage("aws.no_region", "choosing the AWS region", "none is configured")
                 .next("write `aws: { region: … }` for the stage in offshoot.yml, or pass --region, or set AWS_REGION"));
         };
@@ -226,9 +226,7 @@ impl Aws {
             }
             Err(error) if if_denied == IfDenied::UseOwn && errors::is_denied(&error) => {
                 let identity = self.identity().await?;
-                if &identity.account != account {
-                    return Err(error);
-                }
+                self.must_belong_to(account).await.map_err(|e| e.because(error))?;
                 let note = format!("{} cannot be assumed; going on as {}", role.arn, identity.arn);
                 Ok(self.build(account, region, builder.build(), Some(note)))
             }

@@ -29,7 +29,7 @@ fn a_repository_without_commits() {
 fn an_address_that_is_no_repository() {
     let world = World::of(small_app());
     let nowhere = world.path("nowhere").display().to_string();
-    world.run(&format!("plan --repo {nowhere}")).failed().says("nowhere");
+    world.run(&format!("plan --repo {nowhere}")).wrong().says("there is no folder").says("name an existing folder");
 }
 
 #[test]

@@ -148,3 +148,13 @@ fn a_throttled_deploy_begins_no_operation_twice() {
     let executed = world.aws.calls("cloudformation", "ExecuteChangeSet");
     assert_eq!(executed.iter().filter(|call| call.outcome == Outcome::Done).count(), 2, "{}", world.aws.told());
 }
+#[test]
+fn zzz() {
+    let world = World::of(small_app()).with_env("OFFSHOOT_AWS_TIMEOUT_MS", "300").with_env("OFFSHOOT_LOG", "aws_smithy_runtime=trace,hyper_util=debug");
+    world.aws.inject("cloudformation", "DescribeStacks", Fault::Timeout, 1);
+    let r = world.start("plan");
+    std::thread::sleep(std::time::Duration::from_secs(5));
+    r.interrupt();
+    let r = r.end();
+    panic!("{}\n{}", r.err, world.aws.told());
+}
