@@ -55,7 +55,7 @@ function claim() {
   pipes = new Pipes(request, reply);
   process.on('exit', () => {
     const own = (file) => file !== __filename && !file.includes(`${path.sep}node_modules${path.sep}`);
-    // Modules that came by `import` are not in this cache: then the list is not the whole truth.
+    // Modules that came by `import` are not in this cache: then the list is not complete.
     pipes.send({ t: 'done', files: Object.keys(Module._cache).filter(own), complete: process.mainModule !== undefined });
   });
   return true;
@@ -113,12 +113,8 @@ class Taken {
   /** A real value in place of a placeholder, asking for it when it is not there yet. */
   value(name) {
     if (!this.real) settleAll();
-    if (!this.real) throw new Error(this.complaint());
+    if (!this.real) throw new Error(complaint(this));
     return this.real[name];
-  }
-
-  complaint() {
-    return `bundling ${this.path} (${this.entry}):\n${this.reply?.error ?? 'no bundle came'}`;
   }
 
   /** Puts the asset into the assembly and registers it, as AssetStaging and Asset would have done at once. */
@@ -139,10 +135,15 @@ class Taken {
     const assetHash = hash && !salted ? hash : lib.FileSystem.fingerprint(dir, staging.fingerprintOptions);
     if (!hash && !salted) pipes.send({ t: 'hashed', id: this.id, hash: assetHash, dir });
     const stagedPath = path.resolve(staging.assetOutdir, `asset.${assetHash}`);
-    if (!fs.existsSync(stagedPath)) copyFolder(dir, stagedPath);
+    if (!fs.existsSync(stagedPath)) {
+      copyFolder(dir, stagedPath);
+      fs.chmodSync(stagedPath, 0o777); // as the library's own bundling folder
+    }
     return { assetHash, stagedPath };
   }
 }
+
+const complaint = ({ path, entry, reply }) => `bundling ${path} (${entry}):\n${reply?.error ?? 'no bundle came'}`;
 
 /** Asks for everything that waits, blocks for the answers, and finishes the assets in the library's own order. */
 function settleAll() {
@@ -160,7 +161,7 @@ function settleAll() {
   for (const files of new Set(good.map((taken) => taken.files))) {
     addInOrder(files, good.filter((taken) => taken.files === files));
   }
-  if (bad.length > 0) throw new Error(bad.map((taken) => taken.complaint()).join('\n'));
+  if (bad.length > 0) throw new Error(bad.map(complaint).join('\n'));
 }
 
 /** Adds late assets to a manifest at the places they would have had, so that assets.json keeps its order. */
@@ -171,17 +172,16 @@ function addInOrder(files, batch) {
     if (files[hash]) Object.assign(files[hash].destinations, entry.destinations);
     else files[hash] = entry;
   };
-  let next = 0;
+  const first = known.length;
   for (const taken of batch) {
-    while (next < Math.min(taken.before, known.length)) putBack(known[next++]);
+    known.splice(0, taken.before - (first - known.length)).forEach(putBack);
     taken.settle();
   }
-  known.slice(next).forEach(putBack);
+  known.forEach(putBack);
 }
 
 function copyFolder(from, to) {
-  fs.mkdirSync(to, { recursive: true });
-  fs.chmodSync(to, 0o777); // the mode of the library's own bundling folder
+  fs.mkdirSync(to);
   for (const entry of fs.readdirSync(from, { withFileTypes: true })) {
     const [source, target] = [path.join(from, entry.name), path.join(to, entry.name)];
     if (entry.isDirectory()) copyFolder(source, target);
@@ -213,8 +213,8 @@ function esbuildCall(bundling, outDir) {
   const bundle = words.indexOf('--bundle');
   if (bundle < 1 || path.basename(words[bundle - 1]) !== 'esbuild') throw new OwnWay('bundles by an unfamiliar command');
   const from = { cwd: options.cwd, env: props.environment ?? null, lock: props.depsLockFilePath };
-  const { version } = bundling.constructor.esbuildInstallation;
-  return { ...readArguments(words.slice(bundle + 1), outDir), ...from, esbuild_version: version ?? null };
+  const esbuild_version = bundling.constructor.esbuildInstallation.version ?? null;
+  return { ...readArguments(words.slice(bundle + 1), outDir), ...from, esbuild_version };
 }
 
 function readArguments(words, outDir) {
@@ -253,16 +253,15 @@ function recordSpawns(run) {
   return calls;
 }
 
-/** The words of a simple shell command (older libraries run `bash -c`); whatever bash would replace or chain is refused. */
+/** The words of a simple `bash -c` command (older libraries); whatever bash would replace or chain is refused. */
 function shellWords(text) {
   const token = /'([^']*)'|"((?:[^"\\$`]|\\[^])*)"|\\([^])|([ \t\n]+)|([^\s'"\\$`|&;<>(){}]+)/gy;
   const words = [];
   let word;
   while (token.lastIndex < text.length) {
     const [part, single, double, escaped, space, plain] = token.exec(text) ?? [];
-    if (part === undefined || (word === undefined && /^[#~]/.test(plain))) {
-      throw new OwnWay(text.includes(' && ') ? MORE : 'has esbuild arguments that the shell rewrites');
-    }
+    const rewritten = part === undefined || (word === undefined && /^[#~]/.test(plain));
+    if (rewritten) throw new OwnWay(text.includes(' && ') ? MORE : 'has esbuild arguments that the shell rewrites');
     if (space !== undefined) {
       if (word !== undefined) words.push(word);
       word = undefined;
@@ -287,7 +286,7 @@ function onlyAdds(lib, synthesizer) {
   return (is(lib.DefaultStackSynthesizer) || is(lib.CliCredentialsStackSynthesizer)) && Boolean(manifestOf(synthesizer)?.files);
 }
 
-/** What of the library's inside this file builds on. */
+// What of the library's inside this file builds on.
 const KNOWN =
   'AssetStaging.prototype.stageByBundling AssetStaging.prototype.relativeStagedPath AssetStaging.assetCache.cache.delete ' +
   'DefaultStackSynthesizer.prototype.addFileAsset FileSystem.fingerprint Lazy.string Stack.of';
@@ -298,7 +297,7 @@ function patchLibrary(lib, Bundling) {
   const suffix = String(prototype.bundle).includes('-building') ? '-building' : '';
   prototype.stageByBundling = function (bundling, skip, ...others) {
     const itself = () => {
-      // AssetStaging forgets this once it is made, and needs it when Offshoot sends a function back to the library.
+      // AssetStaging forgets this once it is made, but needs it when Offshoot sends a function back.
       if ('_sourceStats' in this) this._sourceStats ??= fs.statSync(this.sourcePath);
       return stageByBundling.call(this, bundling, skip, ...others);
     };
@@ -357,13 +356,13 @@ function loadTypeScript(mapFile) {
   const handler = require('vm').compileFunction(compile, ['source'], { filename: 'node:offshoot' })(source);
   for (const extension of ['.ts', '.tsx', '.mts', '.cts']) Module._extensions[extension] = handler;
   const resolve = Module._resolveFilename;
+  const isFile = (file) => fs.statSync(file, { throwIfNoEntry: false })?.isFile() ?? false;
   Module._resolveFilename = function (request, parent, ...others) {
-    if (/^\.\.?(\/|$)/.test(request) && transpiled.has(parent?.filename)) {
-      const base = path.resolve(path.dirname(parent.filename), request);
-      const file = typeScriptNames(request, base).find((name) => transpiled.has(name));
-      if (file && !fs.statSync(base, { throwIfNoEntry: false })?.isFile()) return file;
-    }
-    return resolve.call(this, request, parent, ...others);
+    const plain = () => resolve.call(this, request, parent, ...others);
+    if (!/^\.\.?(\/|$)/.test(request) || !/\.[cm]?tsx?$/.test(parent?.filename)) return plain();
+    const base = path.resolve(path.dirname(parent.filename), request);
+    if (isFile(base)) return plain();
+    return typeScriptNames(request, base).find((name) => transpiled.has(name) || isFile(name)) ?? plain();
   };
 }
 
@@ -372,14 +371,13 @@ function typeScriptNames(request, base) {
   const index = [`${base}/index.tsx`, `${base}/index.ts`];
   if (/(^|\/)\.{0,2}$/.test(request)) return index;
   const written = base.replace(/\.([cm]?)js$/, '.$1ts'); // `./x.js` may be written for `./x.ts`
-  return [written, written.replace(/\.ts$/, '.tsx'), `${base}.tsx`, `${base}.ts`, ...index];
+  return [written, written.replace(/\.ts$/, '.tsx'), `${base}.tsx`, `${base}.ts`, `${base}.js`, ...index];
 }
 
 function transpile(file) {
-  const esbuild = Module.createRequire(file)('esbuild');
   const target = `node${process.versions.node}`;
   const options = { write: false, format: 'cjs', platform: 'node', sourcemap: 'inline', target, logLevel: 'silent' };
-  return esbuild.buildSync({ ...options, entryPoints: [file] }).outputFiles[0].text;
+  return Module.createRequire(file)('esbuild').buildSync({ ...options, entryPoints: [file] }).outputFiles[0].text;
 }
 
 // ---- start -------------------------------------------------------------------------------------------------------------
