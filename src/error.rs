@@ -101,7 +101,8 @@ impl Error {
     /// An error of reading or writing a file, with the path and the system's reason; a full disk says so.
     pub fn io(doing: impl Into<String>, path: &Path, source: std::io::Error) -> Self {
         let full = source.kind() == std::io::ErrorKind::StorageFull;
-        let error = Error::failed(if full { "io.disk_full" } else { "io" }, doing, format!("{}: {source}", path.display()));
+        let error =
+            Error::failed(if full { "io.disk_full" } else { "io" }, doing, format!("{}: {source}", path.display()));
         if full { error.next("free some space, or name another place with --cache-dir") } else { error }
     }
 

@@ -290,7 +290,8 @@ impl Plan {
         ];
         for stack in &self.stacks {
             let bound = serde_json::to_vec(&stack.bound).unwrap_or_default();
-            let head = serde_json::to_vec(&(&stack.name, stack.action, &stack.account, &stack.region)).unwrap_or_default();
+            let head =
+                serde_json::to_vec(&(&stack.name, stack.action, &stack.account, &stack.region)).unwrap_or_default();
             let changes = serde_json::to_vec(&(&stack.changes, &stack.iam, &stack.network)).unwrap_or_default();
             parts.extend([head, bound, changes]);
         }

@@ -82,10 +82,17 @@ impl FunctionSpec {
     /// Whether names or contents of its outputs could differ in a run with several entries.
     pub(super) fn must_run_alone(&self) -> bool {
         const ODD: [&str; 8] = [
-            "--asset-names", "--public-path", "--entry-names", "--chunk-names", "--out-extension", "--outbase",
-            "--outdir", "--splitting",
+            "--asset-names",
+            "--public-path",
+            "--entry-names",
+            "--chunk-names",
+            "--out-extension",
+            "--outbase",
+            "--outdir",
+            "--splitting",
         ];
-        let file_loader = |arg: &str| arg.starts_with("--loader:") && (arg.ends_with("=file") || arg.ends_with("=copy"));
+        let file_loader =
+            |arg: &str| arg.starts_with("--loader:") && (arg.ends_with("=file") || arg.ends_with("=copy"));
         self.metafile || self.args.iter().any(|arg| file_loader(arg) || ODD.iter().any(|odd| arg.starts_with(odd)))
     }
 
@@ -109,7 +116,9 @@ impl FunctionSpec {
         let argument = |arg: &String| {
             ["--tsconfig=", "--inject:"]
                 .iter()
-                .find_map(|name| arg.strip_prefix(name).map(|path| format!("{name}{}", place(Path::new(path)).display())))
+                .find_map(|name| {
+                    arg.strip_prefix(name).map(|path| format!("{name}{}", place(Path::new(path)).display()))
+                })
                 .unwrap_or_else(|| arg.clone())
         };
         FunctionSpec {

@@ -134,7 +134,8 @@ pub async fn run(job: Job, sandbox: &Sandbox) -> Result<Ended> {
     let out = child.stdout.take().map(|pipe| read(pipe, Stream::Out, job.lines.clone()));
     let err = child.stderr.take().map(|pipe| read(pipe, Stream::Err, job.lines.clone()));
 
-    let (ending, peak_bytes) = wait(&mut child, tree, &job).await.map_err(|source| Error::io(doing(), &job.cwd, source))?;
+    let (ending, peak_bytes) =
+        wait(&mut child, tree, &job).await.map_err(|source| Error::io(doing(), &job.cwd, source))?;
     tree.kill();
     guard.0 = None;
     let _ = tokio::time::timeout(Duration::from_secs(5), child.wait()).await;
@@ -183,7 +184,11 @@ async fn wait(child: &mut tokio::process::Child, tree: ProcessTree, job: &Job) -
     }
 }
 
-fn read(mut pipe: impl AsyncRead + Unpin + Send + 'static, stream: Stream, lines: Option<LineSink>) -> JoinHandle<Captured> {
+fn read(
+    mut pipe: impl AsyncRead + Unpin + Send + 'static,
+    stream: Stream,
+    lines: Option<LineSink>,
+) -> JoinHandle<Captured> {
     tokio::spawn(async move {
         let mut captured = Captured::default();
         let mut chunk = vec![0; 16 * 1024];

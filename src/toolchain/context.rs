@@ -68,7 +68,11 @@ pub fn merge_context(layers: &ContextLayers, switches: &ToolkitSwitches) -> Map<
 const ENVIRONMENT_BYTES: usize = 131_072;
 
 /// Puts the context into the environment; keys that do not fit go to a file in `folder`, largest last, as the toolkit does.
-pub(super) fn put_context(env: &mut BTreeMap<String, String>, context: &Map<String, Value>, folder: &Path) -> Result<()> {
+pub(super) fn put_context(
+    env: &mut BTreeMap<String, String>,
+    context: &Map<String, Value>,
+    folder: &Path,
+) -> Result<()> {
     let name = "CDK_CONTEXT_JSON";
     let used: usize = env.iter().filter(|(key, _)| *key != name).map(|(key, value)| key.len() + value.len()).sum();
     let room = ENVIRONMENT_BYTES.saturating_sub(used + name.len());
@@ -132,9 +136,13 @@ mod tests {
 
     #[test]
     fn switches_of_cdk_json_are_heeded() {
-        let switches = ToolkitSwitches { cdk_json: map(json!({"versionReporting": false, "pathMetadata": false, "staging": false})) };
+        let switches = ToolkitSwitches {
+            cdk_json: map(json!({"versionReporting": false, "pathMetadata": false, "staging": false})),
+        };
         let merged = merge_context(&ContextLayers::default(), &switches);
-        assert!(!merged.contains_key("aws:cdk:enable-path-metadata") && !merged.contains_key("aws:cdk:version-reporting"));
+        assert!(
+            !merged.contains_key("aws:cdk:enable-path-metadata") && !merged.contains_key("aws:cdk:version-reporting")
+        );
         assert_eq!(merged["aws:cdk:disable-version-reporting"], json!(true));
         assert_eq!(merged["aws:cdk:disable-asset-staging"], json!(true));
     }

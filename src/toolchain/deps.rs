@@ -50,7 +50,11 @@ struct Manager {
 const MANAGERS: [Manager; 6] = [
     Manager { lockfile: "npm-shrinkwrap.json", program: "npm", args: NPM },
     Manager { lockfile: "package-lock.json", program: "npm", args: NPM },
-    Manager { lockfile: "pnpm-lock.yaml", program: "pnpm", args: &["install", "--frozen-lockfile", "--ignore-scripts"] },
+    Manager {
+        lockfile: "pnpm-lock.yaml",
+        program: "pnpm",
+        args: &["install", "--frozen-lockfile", "--ignore-scripts"],
+    },
     Manager { lockfile: "yarn.lock", program: "yarn", args: &["install", "--frozen-lockfile", "--ignore-scripts"] },
     Manager { lockfile: "bun.lock", program: "bun", args: &["install", "--frozen-lockfile", "--ignore-scripts"] },
     Manager { lockfile: "bun.lockb", program: "bun", args: &["install", "--frozen-lockfile", "--ignore-scripts"] },
@@ -126,7 +130,8 @@ fn key(folder: &Path, packages: &[PathBuf], manager: Manager, node: &Runtime) ->
 
 /// Waits for whoever installs the same packages; the lock goes with the file handle.
 async fn lock(path: PathBuf, cancel: &CancellationToken) -> Result<File> {
-    let file = File::options().create(true).append(true).open(&path).map_err(|source| Error::io(DOING, &path, source))?;
+    let file =
+        File::options().create(true).append(true).open(&path).map_err(|source| Error::io(DOING, &path, source))?;
     loop {
         if flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok() {
             return Ok(file);
@@ -138,7 +143,13 @@ async fn lock(path: PathBuf, cancel: &CancellationToken) -> Result<File> {
     }
 }
 
-async fn run_manager(request: &DepsRequest, manager: Manager, folder: &Path, root: &Path, cache_dir: &Path) -> Result<()> {
+async fn run_manager(
+    request: &DepsRequest,
+    manager: Manager,
+    folder: &Path,
+    root: &Path,
+    cache_dir: &Path,
+) -> Result<()> {
     let program = find_program(manager.program).ok_or_else(|| {
         let what = format!("there is a {} but no `{}` on the PATH", manager.lockfile, manager.program);
         Error::failed("deps.manager_missing", DOING, what).next(format!("install {}", manager.program))

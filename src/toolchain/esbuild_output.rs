@@ -135,7 +135,8 @@ async fn run_batch(
     let io_error = |source| Error::io("preparing a folder for esbuild", first.out_parent(), source);
     let name = (first.metafile && alone).then_some(first.out_dir.as_path());
     let folder = BuildFolder::make(first.out_parent(), name).map_err(io_error)?;
-    let metafile = if first.metafile { folder.path.join("index.meta.json") } else { folder.path.join("offshoot.meta.json") };
+    let metafile =
+        if first.metafile { folder.path.join("index.meta.json") } else { folder.path.join("offshoot.meta.json") };
     let mut args: Vec<OsString> = vec!["--bundle".into()];
     if alone {
         args.push(first.entry.clone().into());
@@ -152,8 +153,12 @@ async fn run_batch(
         Built::Done => {}
     }
     let meta: Metafile = store::read_json(&metafile).ok_or_else(|| {
-        Error::failed("bundle.metafile", "bundling functions with esbuild", "its description of the outputs cannot be read")
-            .next("update esbuild in the project: npm install --save-dev esbuild@latest")
+        Error::failed(
+            "bundle.metafile",
+            "bundling functions with esbuild",
+            "its description of the outputs cannot be read",
+        )
+        .next("update esbuild in the project: npm install --save-dev esbuild@latest")
     })?;
     if !first.metafile {
         std::fs::remove_file(&metafile).map_err(io_error)?;
@@ -162,7 +167,10 @@ async fn run_batch(
         let staged = staging.join(unique_name(batch));
         move_folder(&folder.path, &staged).map_err(io_error)?;
         let inputs = reachable(&meta, meta.inputs.keys().cloned().collect(), &first.cwd);
-        return Ok(Ok(batch.iter().map(|(index, _)| (*index, Output { folder: staged.clone(), inputs: inputs.clone() })).collect()));
+        return Ok(Ok(batch
+            .iter()
+            .map(|(index, _)| (*index, Output { folder: staged.clone(), inputs: inputs.clone() }))
+            .collect()));
     }
     sort_outputs(batch, &folder.path, &meta, staging)
 }
@@ -172,9 +180,15 @@ fn unique_name(batch: &[(usize, &FunctionSpec)]) -> String {
 }
 
 /// Gives each function of a batch its own folder, with the names that its own run would have used.
-fn sort_outputs(batch: &[(usize, &FunctionSpec)], folder: &Path, meta: &Metafile, staging: &Path) -> Result<BatchResult> {
+fn sort_outputs(
+    batch: &[(usize, &FunctionSpec)],
+    folder: &Path,
+    meta: &Metafile,
+    staging: &Path,
+) -> Result<BatchResult> {
     let io_error = |source| Error::io("sorting esbuild's outputs", folder, source);
-    let expected: BTreeSet<String> = batch.iter().flat_map(|(i, _)| [format!("{i}.js"), format!("{i}.js.map")]).collect();
+    let expected: BTreeSet<String> =
+        batch.iter().flat_map(|(i, _)| [format!("{i}.js"), format!("{i}.js.map")]).collect();
     let written: Vec<String> = std::fs::read_dir(folder)
         .map_err(io_error)?
         .flatten()
@@ -187,7 +201,9 @@ fn sort_outputs(batch: &[(usize, &FunctionSpec)], folder: &Path, meta: &Metafile
     let entries: BTreeMap<&str, &str> = meta
         .outputs
         .iter()
-        .filter_map(|(name, output)| Some((name.rsplit('/').next()?.strip_suffix(".js")?, output.entry_point.as_deref()?)))
+        .filter_map(|(name, output)| {
+            Some((name.rsplit('/').next()?.strip_suffix(".js")?, output.entry_point.as_deref()?))
+        })
         .collect();
     let mut outputs = Vec::new();
     for (index, spec) in batch {

@@ -96,7 +96,9 @@ impl FileState {
             .into_iter()
             .flatten()
             .flatten()
-            .filter(|entry| decides_imports(&entry.file_name().to_string_lossy(), entry.file_type().is_ok_and(|t| t.is_dir())))
+            .filter(|entry| {
+                decides_imports(&entry.file_name().to_string_lossy(), entry.file_type().is_ok_and(|t| t.is_dir()))
+            })
             .map(|entry| entry.file_name().to_string_lossy().into_owned())
             .collect();
         names.sort();
@@ -250,9 +252,7 @@ pub(super) fn without_comments(text: &str) -> String {
                 out.push(c);
                 out.extend(chars.next());
             }
-            (false, '/', Some('/')) => {
-                while chars.next_if(|&c| c != '\n').is_some() {}
-            }
+            (false, '/', Some('/')) => while chars.next_if(|&c| c != '\n').is_some() {},
             (false, '/', Some('*')) => {
                 let mut last = ' ';
                 for c in chars.by_ref().skip(1) {
@@ -320,7 +320,11 @@ mod tests {
         std::fs::create_dir_all(root.join("node_modules/@tsconfig/node20")).unwrap();
         std::fs::write(root.join("node_modules/@tsconfig/node20/tsconfig.json"), "{}").unwrap();
         std::fs::write(root.join("base.json"), r#"{"extends": "@tsconfig/node20/tsconfig.json"}"#).unwrap();
-        std::fs::write(root.join("tsconfig.json"), "{ // \"extends\": \"x\"\n \"extends\": [\"./base\"], /* * */ \"a\": \"//b\" }").unwrap();
+        std::fs::write(
+            root.join("tsconfig.json"),
+            "{ // \"extends\": \"x\"\n \"extends\": [\"./base\"], /* * */ \"a\": \"//b\" }",
+        )
+        .unwrap();
         let found = compiler_settings(&root.join("tsconfig.json"));
         assert_eq!(found.len(), 3, "{found:?}");
         assert!(found[2].ends_with("node20/tsconfig.json"));

@@ -54,6 +54,9 @@ mod tests {
         assert_eq!(std::fs::metadata(to.join("f")).unwrap().ino(), std::fs::metadata(from.join("f")).unwrap().ino());
         assert_eq!(std::fs::read_link(to.join(".bin/f")).unwrap(), Path::new("../f"));
         copy(&from, &folder.path().join("c")).unwrap();
-        assert_ne!(std::fs::metadata(folder.path().join("c/f")).unwrap().ino(), std::fs::metadata(from.join("f")).unwrap().ino());
+        assert_ne!(
+            std::fs::metadata(folder.path().join("c/f")).unwrap().ino(),
+            std::fs::metadata(from.join("f")).unwrap().ino()
+        );
     }
 }

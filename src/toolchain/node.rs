@@ -94,13 +94,16 @@ pub(super) fn shell_command(app: &str, app_dir: &Path) -> String {
     let first = app.split(' ').next().unwrap_or_default();
     let meta = std::fs::metadata(app_dir.join(first));
     match meta {
-        Ok(meta) if first.ends_with(".js") && meta.is_file() && meta.permissions().mode() & 0o111 == 0 => format!("node {app}"),
+        Ok(meta) if first.ends_with(".js") && meta.is_file() && meta.permissions().mode() & 0o111 == 0 => {
+            format!("node {app}")
+        }
         _ => app.to_owned(),
     }
 }
 
 const SHELL_SIGNS: [char; 23] = [
-    '|', '&', ';', '<', '>', '(', ')', '$', '`', '\\', '"', '\'', '*', '?', '[', ']', '#', '~', '!', '{', '}', '\n', '%',
+    '|', '&', ';', '<', '>', '(', ')', '$', '`', '\\', '"', '\'', '*', '?', '[', ']', '#', '~', '!', '{', '}', '\n',
+    '%',
 ];
 
 /// Which programs of TypeScript's kind a command uses.
@@ -116,20 +119,25 @@ fn direct(app: &str, app_dir: &Path) -> std::result::Result<AppCommand, Why> {
     }
     let mut words = app.split_whitespace().peekable();
     if words.next_if_eq(&"npx").is_some() {
-        while words.next_if(|word| ["-y", "--yes", "--no", "--no-install", "-q", "--quiet", "--"].contains(word)).is_some() {}
+        while words
+            .next_if(|word| ["-y", "--yes", "--no", "--no-install", "-q", "--quiet", "--"].contains(word))
+            .is_some()
+        {}
     }
     let mut node_options = Vec::new();
     let loader = match words.next().unwrap_or_default() {
         "tsx" => Loader::TypeScript,
         "ts-node" => {
-            let harmless = ["--prefer-ts-exts", "--preferTsExts", "-T", "--transpile-only", "--transpileOnly", "--files"];
+            let harmless =
+                ["--prefer-ts-exts", "--preferTsExts", "-T", "--transpile-only", "--transpileOnly", "--files"];
             while words.next_if(|word| harmless.contains(word)).is_some() {}
             Loader::TypeScript
         }
         "node" => node_flags(&mut words, &mut node_options)?,
         _ => return Err("its command starts neither node, nor ts-node, nor tsx"),
     };
-    let entry = words.next().filter(|word| !word.starts_with('-')).ok_or("its command has options that are not known here")?;
+    let entry =
+        words.next().filter(|word| !word.starts_with('-')).ok_or("its command has options that are not known here")?;
     let entry = sound_entry(&app_dir.join(entry), app_dir, loader)?;
     Ok(AppCommand::Direct { entry, args: words.map(str::to_owned).collect(), node_options })
 }
@@ -150,7 +158,11 @@ fn node_flags<'a>(
                 }
                 loader = Loader::TypeScript;
             }
-            "--enable-source-maps" | "--max-old-space-size" | "--stack-trace-limit" | "--no-warnings" | "--stack-size" => {
+            "--enable-source-maps"
+            | "--max-old-space-size"
+            | "--stack-trace-limit"
+            | "--no-warnings"
+            | "--stack-size" => {
                 node_options.push(flag.to_owned());
             }
             _ => return Err("its command has options that are not known here"),
@@ -244,7 +256,8 @@ mod tests {
             "node --import tsx bin/app.ts a",
             "node -r ts-node/register bin/app.ts a",
         ] {
-            let expected = AppCommand::Direct { entry: dir.join("bin/app.ts"), args: vec!["a".into()], node_options: vec![] };
+            let expected =
+                AppCommand::Direct { entry: dir.join("bin/app.ts"), args: vec!["a".into()], node_options: vec![] };
             assert_eq!(AppCommand::parse(command, &dir), (expected, None), "{command}");
         }
         let (command, _) = AppCommand::parse("node --max-old-space-size=99 app.js", &dir);
@@ -280,7 +293,8 @@ mod tests {
             ("tsconfig.json", r#"{"extends": "./base.json"}"#),
             ("package.json", r#"{"type": "module"}"#),
         ] {
-            let (_keep, dir) = app(&[("a.ts", ""), ("base.json", r#"{"compilerOptions": {"baseUrl": "."}}"#), (file, text)]);
+            let (_keep, dir) =
+                app(&[("a.ts", ""), ("base.json", r#"{"compilerOptions": {"baseUrl": "."}}"#), (file, text)]);
             assert!(matches!(AppCommand::parse("npx tsx a.ts", &dir).0, AppCommand::Shell(_)), "{text}");
         }
     }

@@ -26,9 +26,7 @@ impl Pipes {
     /// Makes the pipes in `folder` and a thread that reads the hook's messages into the channel.
     pub(super) fn create(folder: &Path) -> Result<(Self, mpsc::Receiver<HookMessage>)> {
         let (request, reply) = (folder.join("request"), folder.join("reply"));
-        let open = |path: &Path, flags: i32| {
-            OpenOptions::new().read(true).write(true).custom_flags(flags).open(path)
-        };
+        let open = |path: &Path, flags: i32| OpenOptions::new().read(true).write(true).custom_flags(flags).open(path);
         let make = || -> std::io::Result<(File, File, File)> {
             make_fifo(&request)?;
             make_fifo(&reply)?;
@@ -59,7 +57,9 @@ impl Pipes {
         while !rest.is_empty() {
             match (&self.replies).write(rest) {
                 Ok(written) => rest = rest.get(written..).unwrap_or_default(),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => tokio::time::sleep(Duration::from_millis(2)).await,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    tokio::time::sleep(Duration::from_millis(2)).await
+                }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }

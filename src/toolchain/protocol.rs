@@ -9,12 +9,25 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(tag = "t", rename_all = "lowercase")]
 pub(super) enum HookMessage {
-    Hello { node: String, lib: String },
+    Hello {
+        node: String,
+        lib: String,
+    },
     Function(FunctionRequest),
-    Fallback { path: String, why: String },
-    Need { ids: Vec<u64> },
-    Hashed { id: u64, hash: String },
-    Done { files: Vec<PathBuf> },
+    Fallback {
+        path: String,
+        why: String,
+    },
+    Need {
+        ids: Vec<u64>,
+    },
+    Hashed {
+        id: u64,
+        hash: String,
+    },
+    Done {
+        files: Vec<PathBuf>,
+    },
     /// Ours: the child has ended and nothing more will come.
     Stop,
 }
@@ -44,10 +57,20 @@ pub(super) struct FunctionRequest {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub(super) enum Reply {
-    Built { id: u64, dir: PathBuf, hash: Option<String> },
-    Failed { id: u64, error: String },
+    Built {
+        id: u64,
+        dir: PathBuf,
+        hash: Option<String>,
+    },
+    Failed {
+        id: u64,
+        error: String,
+    },
     /// The library shall bundle this one itself.
-    Own { id: u64, own: bool },
+    Own {
+        id: u64,
+        own: bool,
+    },
 }
 
 /// A line from the hook; what cannot be read is no message (the app can write into the pipe too).
@@ -69,7 +92,10 @@ mod tests {
         let line = br#"{"t":"function","id":3,"path":"S/F","entry":"/a/b.ts","args":["--minify"],"out_file":"index.js","cwd":"/a","env":null,"lock":"/a/l","esbuild_version":"0.28.2","metafile":false,"out_dir":"/a/cdk.out/x"}"#;
         let Some(HookMessage::Function(request)) = parse(line) else { panic!("no function") };
         assert_eq!((request.id, request.env), (3, None));
-        assert_eq!(parse(b"{\"t\":\"hello\",\"node\":\"20\",\"lib\":\"2\",\"lib_dir\":\"/x\"}"), Some(HookMessage::Hello { node: "20".into(), lib: "2".into() }));
+        assert_eq!(
+            parse(b"{\"t\":\"hello\",\"node\":\"20\",\"lib\":\"2\",\"lib_dir\":\"/x\"}"),
+            Some(HookMessage::Hello { node: "20".into(), lib: "2".into() })
+        );
         assert_eq!(parse(b"garbage"), None);
     }
 

@@ -83,8 +83,9 @@ impl Sandbox {
         }
         if mode == SandboxMode::Required {
             let what = "bubblewrap (bwrap) is not installed, or may not make namespaces on this machine";
-            return Err(Error::failed("sandbox.unavailable", "preparing the sandbox", what)
-                .next("install bubblewrap and allow unprivileged user namespaces, or run in a pod that is itself a sandbox"));
+            return Err(Error::failed("sandbox.unavailable", "preparing the sandbox", what).next(
+                "install bubblewrap and allow unprivileged user namespaces, or run in a pod that is itself a sandbox",
+            ));
         }
         let reach = if trust == Trust::Untrusted { " and with network" } else { "" };
         let note = format!("The app runs without a sandbox{reach}: bubblewrap does not work on this machine.");
@@ -127,7 +128,7 @@ impl Sandbox {
         let mut words = base_words(self.network);
         let mut add = |flag: &str, paths: &[&OsStr]| {
             words.push(flag.into());
-            words.extend(paths.iter().map(|path| OsString::from(path)));
+            words.extend(paths.iter().map(OsString::from));
         };
         for path in self.hidden.iter().filter(|path| path.exists()) {
             if path.is_dir() {
@@ -171,19 +172,47 @@ fn base_words(network: Network) -> Vec<OsString> {
 /// Where people and machines keep credentials; all of it looks empty from inside.
 fn hidden_paths() -> Vec<PathBuf> {
     const IN_HOME: [&str; 17] = [
-        ".aws", ".ssh", ".config/gh", ".config/hub", ".config/gcloud", ".config/git/credentials", ".azure", ".docker",
-        ".kube", ".gnupg", ".netrc", ".git-credentials", ".npmrc", ".yarnrc.yml", ".pypirc", ".cargo/credentials.toml",
+        ".aws",
+        ".ssh",
+        ".config/gh",
+        ".config/hub",
+        ".config/gcloud",
+        ".config/git/credentials",
+        ".azure",
+        ".docker",
+        ".kube",
+        ".gnupg",
+        ".netrc",
+        ".git-credentials",
+        ".npmrc",
+        ".yarnrc.yml",
+        ".pypirc",
+        ".cargo/credentials.toml",
         ".vault-token",
     ];
-    const ANYWHERE: [&str; 6] =
-        ["/var/run/secrets", "/run/secrets", "/run/docker.sock", "/run/containerd/containerd.sock", "/run/podman", "/run/user"];
+    const ANYWHERE: [&str; 6] = [
+        "/var/run/secrets",
+        "/run/secrets",
+        "/run/docker.sock",
+        "/run/containerd/containerd.sock",
+        "/run/podman",
+        "/run/user",
+    ];
     const NAMED_BY: [&str; 9] = [
-        "AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE", "AWS_WEB_IDENTITY_TOKEN_FILE", "KUBECONFIG", "DOCKER_CONFIG",
-        "GOOGLE_APPLICATION_CREDENTIALS", "GH_CONFIG_DIR", "NPM_CONFIG_USERCONFIG", "RUNNER_TEMP",
+        "AWS_SHARED_CREDENTIALS_FILE",
+        "AWS_CONFIG_FILE",
+        "AWS_WEB_IDENTITY_TOKEN_FILE",
+        "KUBECONFIG",
+        "DOCKER_CONFIG",
+        "GOOGLE_APPLICATION_CREDENTIALS",
+        "GH_CONFIG_DIR",
+        "NPM_CONFIG_USERCONFIG",
+        "RUNNER_TEMP",
     ];
     let home = std::env::var_os("HOME").map(PathBuf::from);
     let in_home = home.iter().flat_map(|home| IN_HOME.iter().map(|name| home.join(name)));
-    let named = NAMED_BY.iter().filter_map(|name| std::env::var_os(name).map(PathBuf::from)).filter(|p| p.is_absolute());
+    let named =
+        NAMED_BY.iter().filter_map(|name| std::env::var_os(name).map(PathBuf::from)).filter(|p| p.is_absolute());
     // a symbolic link cannot be mounted over: hide what it leads to
     let all = in_home.chain(ANYWHERE.iter().map(PathBuf::from)).chain(named);
     all.filter_map(|path| std::fs::canonicalize(path).ok()).collect()
@@ -213,9 +242,10 @@ async fn probe() -> Option<PathBuf> {
 pub(super) fn find_program(name: &str) -> Option<PathBuf> {
     use std::os::unix::fs::PermissionsExt as _;
     let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path).filter(|folder| folder.is_absolute()).map(|folder| folder.join(name)).find(|file| {
-        std::fs::metadata(file).is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
-    })
+    std::env::split_paths(&path)
+        .filter(|folder| folder.is_absolute())
+        .map(|folder| folder.join(name))
+        .find(|file| std::fs::metadata(file).is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0))
 }
 
 /// Makes our own environment and memory unreadable for other processes of the same user: call it at the start, where

@@ -109,9 +109,7 @@ pub async fn synth(request: SynthRequest) -> Result<Synth> {
     }
     let (tools, app_dir, root) = (run.tools.clone(), run.app_dir.clone(), run.state.root().to_path_buf());
     let (wanted, env) = (run.request.typecheck, run.request.env.clone());
-    let check = async {
-        if wanted == Typecheck::On { typecheck(&tools, &app_dir, &root, &env).await } else { Ok(()) }
-    };
+    let check = async { if wanted == Typecheck::On { typecheck(&tools, &app_dir, &root, &env).await } else { Ok(()) } };
     let (checked, done) = tokio::join!(check, run.app(command));
     checked?;
     let (report, started) = done?;

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::child::{Ended, Ending};
 use super::limits::Limits;
+use super::transpile::first_message;
 use crate::error::{Error, Result};
 
 const DOING: &str = "running the app";
@@ -27,17 +28,20 @@ pub(super) fn classify(ended: &Ended, limits: Limits, app: &str, out_dir: &Path,
             _ if heap_is_full(ended) => Err(memory_error(limits, "Node's heap was full")),
             _ => {
                 let what = format!("`{app}` ended with exit code {code}{}", said());
-                Err(Error::failed("synth.app_exited", DOING, what).next("correct the app; npx cdk synth shows the same error"))
+                Err(Error::failed("synth.app_exited", DOING, what)
+                    .next("correct the app; npx cdk synth shows the same error"))
             }
         },
         Ending::Signalled { .. } if heap_is_full(ended) => Err(memory_error(limits, "Node's heap was full")),
         Ending::Signalled { signal } => {
             let what = format!("`{app}` was ended by signal {signal}{}", said());
-            Err(Error::failed("synth.app_exited", DOING, what).next("run it again; if it stays, look at the machine's memory"))
+            Err(Error::failed("synth.app_exited", DOING, what)
+                .next("run it again; if it stays, look at the machine's memory"))
         }
         Ending::TimedOut { after_s } => {
             let what = format!("`{app}` was still running after {after_s} s{}", said());
-            Err(Error::failed("synth.timeout", DOING, what).next("look for something that it waits for, or allow more time"))
+            Err(Error::failed("synth.timeout", DOING, what)
+                .next("look for something that it waits for, or allow more time"))
         }
         Ending::OutOfMemory { used_mb } => Err(memory_error(limits, &format!("it used {used_mb} MB"))),
         Ending::Cancelled => Err(Error::transient("synth.cancelled", DOING, "it was cancelled")),
@@ -65,7 +69,8 @@ pub(super) fn missing_dependency(module: &str) -> Error {
 }
 
 fn memory_error(limits: Limits, what: &str) -> Error {
-    Error::failed("synth.memory", DOING, format!("{what}; {} MB are allowed", limits.memory_mb)).next("allow more memory")
+    Error::failed("synth.memory", DOING, format!("{what}; {} MB are allowed", limits.memory_mb))
+        .next("allow more memory")
 }
 
 fn heap_is_full(ended: &Ended) -> bool {
@@ -88,6 +93,25 @@ fn installed(module: &str, app_dir: &Path) -> bool {
     app_dir.ancestors().any(|folder| folder.join("node_modules").join(module).exists())
 }
 
+/// A function that esbuild refused: what it is, and where.
+pub(super) fn bundle_error(failures: &[(String, String)], app_dir: &Path, root: &Path) -> Option<Error> {
+    let (path, errors) = failures.first()?;
+    let doing = format!("bundling {path}");
+    let more = match failures.len() - 1 {
+        0 => String::new(),
+        count => format!(" ({count} more functions cannot be bundled either)"),
+    };
+    let error = match first_message(errors) {
+        Some((what, file, line, column)) => {
+            let place = app_dir.join(file);
+            let place = place.strip_prefix(root).unwrap_or(&place);
+            Error::failed("bundle.failed", doing, format!("{what}{more}\n{errors}")).at(place, line, column)
+        }
+        None => Error::failed("bundle.failed", doing, format!("{errors}{more}")),
+    };
+    Some(error.next("correct the source and run it again"))
+}
+
 /// The last lines that say something about the app, without the frames of Node and of its packages.
 fn tail(ended: &Ended) -> String {
     const LINES: usize = 25;
@@ -98,11 +122,15 @@ fn tail(ended: &Ended) -> String {
 }
 
 fn is_noise(line: &str) -> bool {
+    // the line of a minified library in which an error came up
+    const LONGEST_BYTES: usize = 1000;
     let frame = line.trim_start().strip_prefix("at ");
     let inner = ["node:internal", "(node:", "/node_modules/", "hook-", "<anonymous>"];
     frame.is_some_and(|frame| inner.iter().any(|part| frame.contains(part)))
+        || line.len() > LONGEST_BYTES
         || line.starts_with("Node.js v")
         || line.starts_with("node:internal")
+        || (line.contains("/node_modules/") && !line.contains(' '))
         || (line.starts_with("Bundling asset ") && line.ends_with("..."))
 }
 
@@ -129,7 +157,10 @@ mod tests {
         assert_eq!(code(Ending::Exited { code: 0 }, ""), "synth.no_assembly");
         assert_eq!(code(Ending::Exited { code: 1 }, "Error: x"), "synth.app_exited");
         assert_eq!(code(Ending::Exited { code: 127 }, "sh: tsx: not found"), "synth.dependencies");
-        assert_eq!(code(Ending::Exited { code: 1 }, "Error: Cannot find module 'aws-cdk-lib/aws-s3'"), "synth.dependencies");
+        assert_eq!(
+            code(Ending::Exited { code: 1 }, "Error: Cannot find module 'aws-cdk-lib/aws-s3'"),
+            "synth.dependencies"
+        );
         assert_eq!(code(Ending::Exited { code: 1 }, "Error: Cannot find module './mine'"), "synth.app_exited");
         assert_eq!(code(Ending::TimedOut { after_s: 1 }, ""), "synth.timeout");
         assert_eq!(code(Ending::OutOfMemory { used_mb: 9 }, ""), "synth.memory");
@@ -138,9 +169,29 @@ mod tests {
     }
 
     #[test]
+    fn a_function_that_cannot_be_bundled_is_named_with_its_place() {
+        let errors = "✘ [ERROR] Could not resolve \"./nope\"\n\n    src/h.ts:5:14:\n      5 │ import".to_owned();
+        let root = Path::new("/r");
+        let error = bundle_error(&[("S/F".into(), errors)], Path::new("/r/app"), root).unwrap();
+        assert_eq!(error.place().unwrap().to_string(), "app/src/h.ts:5:15");
+        assert!(error.to_string().contains("bundling S/F: Could not resolve"), "{error}");
+        assert!(bundle_error(&[], root, root).is_none());
+    }
+
+    #[test]
     fn frames_of_node_are_left_out() {
         let stderr = "Error: the table has no key\n    at new Stack (/r/lib/a.ts:3:1)\n    at Module._compile (node:internal/modules/cjs/loader:1:1)\n\nNode.js v20.20.2\n";
-        let error = classify(&ended(Ending::Exited { code: 1 }, stderr), Limits::default(), "a", Path::new("/x"), Path::new("/x")).unwrap_err();
-        assert_eq!(error.what(), "`a` ended with exit code 1\n  Error: the table has no key\n      at new Stack (/r/lib/a.ts:3:1)");
+        let error = classify(
+            &ended(Ending::Exited { code: 1 }, stderr),
+            Limits::default(),
+            "a",
+            Path::new("/x"),
+            Path::new("/x"),
+        )
+        .unwrap_err();
+        assert_eq!(
+            error.what(),
+            "`a` ended with exit code 1\n  Error: the table has no key\n      at new Stack (/r/lib/a.ts:3:1)"
+        );
     }
 }

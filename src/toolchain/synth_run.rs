@@ -19,7 +19,7 @@ use super::pipes::Pipes;
 use super::sandbox::{Sandbox, Trust};
 use super::store;
 use super::synth::{Started, Synth, SynthRequest, Validation};
-use super::synth_end::{classify, is_loaders_complaint, missing_dependency};
+use super::synth_end::{bundle_error, classify, is_loaders_complaint, missing_dependency};
 use super::transpile::{Transpiled, Transpiler};
 use crate::error::{Error, Result};
 use crate::names::Digest;
@@ -45,11 +45,12 @@ pub(super) struct Run {
 
 impl Run {
     pub(super) async fn prepare(request: SynthRequest) -> Result<Self> {
-        let real = |path: &Path| {
-            std::fs::canonicalize(path).map_err(|source| Error::io("preparing the synth", path, source))
-        };
+        let real =
+            |path: &Path| std::fs::canonicalize(path).map_err(|source| Error::io("preparing the synth", path, source));
         let make = |path: &Path| {
-            std::fs::create_dir_all(path).map_err(|source| Error::io("preparing the synth", path, source)).and_then(|()| real(path))
+            std::fs::create_dir_all(path)
+                .map_err(|source| Error::io("preparing the synth", path, source))
+                .and_then(|()| real(path))
         };
         let (app_dir, root) = (real(&request.app_dir)?, real(&request.project_root)?);
         let (out_dir, cache_dir) = (make(&request.out_dir)?, make(&request.cache_dir)?);
@@ -83,7 +84,19 @@ impl Run {
         let (limits, cancel) = (request.limits, request.cancel.clone());
         let tools = Esbuilder { sandbox: Arc::new(sandbox), limits, cancel, home, tmp };
         let state = Arc::new(FileState::open(&cache_dir, &root));
-        Ok(Run { request, app_dir, out_dir, cache_dir, dir, staging, hook, tools, state, notes, timings: BTreeMap::new() })
+        Ok(Run {
+            request,
+            app_dir,
+            out_dir,
+            cache_dir,
+            dir,
+            staging,
+            hook,
+            tools,
+            state,
+            notes,
+            timings: BTreeMap::new(),
+        })
     }
 
     pub(super) fn note(&mut self, note: String) {
@@ -110,14 +123,17 @@ impl Run {
         let Some(build) = self.request.build.clone() else { return Ok(()) };
         let began = Instant::now();
         let env = clean_environment(&self.tools.home, &self.tools.tmp, &self.request.env);
-        let ended = run(self.job(Path::new("/bin/sh"), vec!["-c".into(), build.clone().into()], env), &self.tools.sandbox).await?;
+        let ended =
+            run(self.job(Path::new("/bin/sh"), vec!["-c".into(), build.clone().into()], env), &self.tools.sandbox)
+                .await?;
         self.time("build", began);
         if ended.succeeded() {
             return Ok(());
         }
         let said = ended.stderr.last_lines(20).join("\n  ");
         let what = format!("`{build}` ended with {:?}\n  {said}", ended.ending);
-        Err(Error::failed("synth.build_command", "running the build command of cdk.json", what).next("correct it, or take it out of cdk.json"))
+        Err(Error::failed("synth.build_command", "running the build command of cdk.json", what)
+            .next("correct it, or take it out of cdk.json"))
     }
 
     /// A plain checkout without packages is said before Node says it in its own way.
@@ -268,8 +284,12 @@ impl Run {
 
     fn judge(&self, ended: &Ended, report: Report) -> Result<Report> {
         let result = classify(ended, self.request.limits, &self.request.app, &self.out_dir, &self.app_dir);
+        // what stopped the app says more than how it stopped
         match (result, report.trouble) {
             (Err(_), Some(trouble)) => Err(trouble),
+            (Err(error), None) if error.code() == "synth.app_exited" => {
+                Err(bundle_error(&report.failures, &self.app_dir, self.state.root()).unwrap_or(error))
+            }
             (Err(error), None) => Err(error),
             (Ok(()), _) => Ok(Report { trouble: None, ..report }),
         }
@@ -282,7 +302,10 @@ impl Run {
             && started != Started::Nothing
             && locate(&self.app_dir).is_some()
         {
-            self.note("No function was taken out of the app: it has none, or loads the library in an unfamiliar way.".to_owned());
+            self.note(
+                "No function was taken out of the app: it has none, or loads the library in an unfamiliar way."
+                    .to_owned(),
+            );
         }
         let report = report.unwrap_or_default();
         self.notes.extend(report.fallbacks);

@@ -110,7 +110,14 @@ impl Transpiler<'_> {
         let mut args: Vec<OsString> = vec!["--bundle".into(), entry.into(), self.target()];
         args.push(format!("--outfile={}", self.run_dir.join("app.js").display()).into());
         args.push(format!("--metafile={}", metafile.display()).into());
-        let fixed = ["--packages=external", "--platform=node", "--format=cjs", "--log-level=error", "--log-limit=0", "--color=false"];
+        let fixed = [
+            "--packages=external",
+            "--platform=node",
+            "--format=cjs",
+            "--log-level=error",
+            "--log-limit=0",
+            "--color=false",
+        ];
         args.extend(fixed.map(OsString::from));
         match self.esbuilder.run(self.esbuild, self.app_dir, args, &BTreeMap::new()).await? {
             Built::Errors(errors) if errors.contains("Invalid build flag") => {
@@ -134,7 +141,8 @@ impl Transpiler<'_> {
             if input.imports.iter().any(|import| import.kind == "dynamic-import" && !import.external) {
                 return Err("it imports its own files with import()");
             }
-            let path = std::fs::canonicalize(self.app_dir.join(path)).map_err(|_| "one of its files has an unusual name")?;
+            let path =
+                std::fs::canonicalize(self.app_dir.join(path)).map_err(|_| "one of its files has an unusual name")?;
             let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
             match extension {
                 "ts" | "tsx" | "cts" => {
@@ -156,21 +164,32 @@ impl Transpiler<'_> {
 
     /// Transpiles what the cache does not have; gives the name of each source's JavaScript.
     async fn transpile(&self, sources: &BTreeSet<PathBuf>) -> Result<BTreeMap<String, String>> {
-        let names: BTreeMap<&PathBuf, String> = sources.iter().map(|source| (source, self.script_name(source))).collect();
+        let names: BTreeMap<&PathBuf, String> =
+            sources.iter().map(|source| (source, self.script_name(source))).collect();
         let missing: Vec<_> = names.iter().filter(|(_, name)| !self.script(name).is_file()).collect();
         if !missing.is_empty() {
             let out = self.run_dir.join("transpiled");
             let mut args: Vec<OsString> =
                 missing.iter().enumerate().map(|(i, (source, _))| format!("{i}={}", source.display()).into()).collect();
             args.extend([self.target(), format!("--outdir={}", out.display()).into()]);
-            let fixed = ["--format=cjs", "--platform=node", "--sourcemap=inline", "--log-level=error", "--log-limit=0", "--color=false"];
+            let fixed = [
+                "--format=cjs",
+                "--platform=node",
+                "--sourcemap=inline",
+                "--log-level=error",
+                "--log-limit=0",
+                "--color=false",
+            ];
             args.extend(fixed.map(OsString::from));
-            if let Built::Errors(errors) = self.esbuilder.run(self.esbuild, self.app_dir, args, &BTreeMap::new()).await? {
+            if let Built::Errors(errors) =
+                self.esbuilder.run(self.esbuild, self.app_dir, args, &BTreeMap::new()).await?
+            {
                 return Err(self.syntax_error(&errors));
             }
             for (index, (source, name)) in missing.into_iter().enumerate() {
                 let file = out.join(format!("{index}.js"));
-                let text = std::fs::read_to_string(&file).map_err(|e| Error::io("reading transpiled sources", &file, e))?;
+                let text =
+                    std::fs::read_to_string(&file).map_err(|e| Error::io("reading transpiled sources", &file, e))?;
                 store::write_file(&self.script(name), with_own_source(&text, source).as_bytes())?;
             }
         }
@@ -240,7 +259,8 @@ mod tests {
 
     #[test]
     fn the_place_of_a_syntax_error_is_read() {
-        let errors = "✘ [ERROR] Expected \";\" but found \"x\"\n\n    lib/a.ts:3:5:\n      3 │ let x x\n        ╵       ^\n\n";
+        let errors =
+            "✘ [ERROR] Expected \";\" but found \"x\"\n\n    lib/a.ts:3:5:\n      3 │ let x x\n        ╵       ^\n\n";
         let (what, file, line, column) = first_message(errors).unwrap();
         assert_eq!((what.as_str(), file.as_str(), line, column), ("Expected \";\" but found \"x\"", "lib/a.ts", 3, 6));
         assert_eq!(first_message("something else"), None);

@@ -8,7 +8,12 @@ use super::esbuild::Esbuilder;
 use crate::error::{Error, Result};
 
 /// Runs `tsc --noEmit` with the nearest tsconfig.json; the first error becomes ours, with its place.
-pub(super) async fn typecheck(context: &Esbuilder, app_dir: &Path, root: &Path, env: &BTreeMap<String, String>) -> Result<()> {
+pub(super) async fn typecheck(
+    context: &Esbuilder,
+    app_dir: &Path,
+    root: &Path,
+    env: &BTreeMap<String, String>,
+) -> Result<()> {
     let doing = "checking the app's types";
     let find = |name: &str| app_dir.ancestors().map(|folder| folder.join(name)).find(|file| file.is_file());
     let Some(settings) = find("tsconfig.json") else { return Ok(()) };
@@ -37,11 +42,14 @@ pub(super) async fn typecheck(context: &Esbuilder, app_dir: &Path, root: &Path, 
             let place = place.strip_prefix(root).unwrap_or(&place);
             let more = errors.len() - 1;
             let what = if more == 0 { what.clone() } else { format!("{what} (and {more} more)") };
-            Err(Error::failed("synth.types", doing, what).at(place, *line, *column).next("correct the types; npx tsc --noEmit shows all errors"))
+            Err(Error::failed("synth.types", doing, what)
+                .at(place, *line, *column)
+                .next("correct the types; npx tsc --noEmit shows all errors"))
         }
         None => {
             let last = ended.stdout.last_lines(5).join("\n");
-            Err(Error::failed("synth.types", doing, format!("tsc ended early: {:?}\n{last}", ended.ending)).next("run npx tsc --noEmit to see why"))
+            Err(Error::failed("synth.types", doing, format!("tsc ended early: {:?}\n{last}", ended.ending))
+                .next("run npx tsc --noEmit to see why"))
         }
     }
 }

@@ -47,11 +47,18 @@ pub fn zip(source: &Path, target: &Path) -> Result<Zipped> {
     Ok(Zipped { path: target.to_path_buf(), size_bytes, sha256_base64 })
 }
 
-fn collect(root: &Path, folder: &Path, prefix: &str, depth: usize, files: &mut BTreeMap<String, PathBuf>) -> Result<()> {
+fn collect(
+    root: &Path,
+    folder: &Path,
+    prefix: &str,
+    depth: usize,
+    files: &mut BTreeMap<String, PathBuf>,
+) -> Result<()> {
     let doing = || format!("zipping {}", root.display());
     if depth > MAX_DEPTH {
         let what = format!("{} lies more than {MAX_DEPTH} folders deep", folder.display());
-        return Err(Error::failed("asset.too_deep", doing(), what).next("look for a symbolic link that leads to its own parent"));
+        return Err(Error::failed("asset.too_deep", doing(), what)
+            .next("look for a symbolic link that leads to its own parent"));
     }
     for entry in std::fs::read_dir(folder).map_err(|error| Error::io(doing(), folder, error))? {
         let entry = entry.map_err(|error| Error::io(doing(), folder, error))?;
