@@ -10,9 +10,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::child::{Ending, Job, LineSink, clean_environment, run};
 use super::limits::Limits;
+use super::link_tree::{self, Way};
 use super::node::Runtime;
 use super::sandbox::{Sandbox, SandboxMode, Trust, find_program};
-use super::{link_tree, store};
+use super::store;
 use crate::error::{Error, Result};
 use crate::names::Digest;
 
@@ -90,12 +91,14 @@ pub async fn install(request: &DepsRequest) -> Result<Installed> {
     std::fs::create_dir_all(&store).map_err(|source| Error::io(DOING, &store, source))?;
     let _lock = lock(store.join(format!("{key}.lock")), &request.cancel).await?;
     let kept = store.join(&key);
+    // an app from outside could change shared files in place, and with them what the next one gets
+    let way = if request.trust == Trust::Trusted { Way::Link } else { Way::Copy };
     if kept.is_dir() {
-        bring(&kept, &folder).map_err(|source| Error::io(DOING, &folder, source))?;
+        bring(&kept, &folder, way).map_err(|source| Error::io(DOING, &folder, source))?;
         return Ok(Installed::FromCache);
     }
     run_manager(request, manager, &folder, &root, &cache_dir).await?;
-    keep(&folder, &packages, &kept)?;
+    keep(&folder, &packages, &kept, way)?;
     Ok(Installed::ByPackageManager)
 }
 
@@ -203,7 +206,7 @@ fn users_npmrc() -> Option<PathBuf> {
 }
 
 /// Keeps every `node_modules` folder of the project under its own relative path.
-fn keep(folder: &Path, packages: &[PathBuf], kept: &Path) -> Result<()> {
+fn keep(folder: &Path, packages: &[PathBuf], kept: &Path, way: Way) -> Result<()> {
     let building = kept.with_extension(format!("building-{}", std::process::id()));
     let link = || -> std::io::Result<()> {
         let _ = std::fs::remove_dir_all(&building);
@@ -211,7 +214,7 @@ fn keep(folder: &Path, packages: &[PathBuf], kept: &Path) -> Result<()> {
         for package in packages {
             let modules = package.parent().unwrap_or(Path::new("")).join("node_modules");
             if folder.join(&modules).is_dir() {
-                link_tree::link(&folder.join(&modules), &building.join(&modules))?;
+                link_tree::place(&folder.join(&modules), &building.join(&modules), way)?;
             }
         }
         Ok(())
@@ -221,16 +224,16 @@ fn keep(folder: &Path, packages: &[PathBuf], kept: &Path) -> Result<()> {
 }
 
 /// Brings the kept folders into a tree, each whole or not at all.
-fn bring(kept: &Path, folder: &Path) -> std::io::Result<()> {
+fn bring(kept: &Path, folder: &Path, way: Way) -> std::io::Result<()> {
     for entry in std::fs::read_dir(kept)? {
         let entry = entry?;
         let target = folder.join(entry.file_name());
         if entry.file_name() == "node_modules" {
             let building = folder.join(format!("node_modules.offshoot-{}", std::process::id()));
-            link_tree::link(&entry.path(), &building)?;
+            link_tree::place(&entry.path(), &building, way)?;
             std::fs::rename(&building, &target)?;
         } else if entry.file_type()?.is_dir() {
-            bring(&entry.path(), &target)?;
+            bring(&entry.path(), &target, way)?;
         }
     }
     Ok(())
@@ -277,10 +280,10 @@ mod tests {
         let packages = package_files(&tree);
         assert_eq!(packages, [PathBuf::from("package.json"), PathBuf::from("packages/a/package.json")]);
         let kept = folder.path().join("kept");
-        keep(&tree, &packages, &kept).unwrap();
+        keep(&tree, &packages, &kept, Way::Link).unwrap();
         let other = folder.path().join("other");
         std::fs::create_dir_all(other.join("packages/a")).unwrap();
-        bring(&kept, &other).unwrap();
+        bring(&kept, &other, Way::Copy).unwrap();
         assert!(other.join("node_modules/x/package.json").is_file());
         assert!(other.join("packages/a/node_modules/x/package.json").is_file());
     }

@@ -5,21 +5,17 @@ use std::path::Path;
 
 /// Whether the new files may share their content with the old ones.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Way {
+pub(super) enum Way {
+    /// Shared: nobody may change them in place.
     Link,
     Copy,
-}
-
-/// A second tree whose files are the same as the first's: nobody may change them in place.
-pub(super) fn link(from: &Path, to: &Path) -> io::Result<()> {
-    place(from, to, Way::Link)
 }
 
 pub(super) fn copy(from: &Path, to: &Path) -> io::Result<()> {
     place(from, to, Way::Copy)
 }
 
-fn place(from: &Path, to: &Path, way: Way) -> io::Result<()> {
+pub(super) fn place(from: &Path, to: &Path, way: Way) -> io::Result<()> {
     std::fs::create_dir_all(to)?;
     for entry in std::fs::read_dir(from)? {
         let entry = entry?;
@@ -50,7 +46,7 @@ mod tests {
         std::fs::write(from.join("f"), "x").unwrap();
         std::os::unix::fs::symlink("../f", from.join(".bin/f")).unwrap();
         let to = folder.path().join("b");
-        link(&from, &to).unwrap();
+        place(&from, &to, Way::Link).unwrap();
         assert_eq!(std::fs::metadata(to.join("f")).unwrap().ino(), std::fs::metadata(from.join("f")).unwrap().ino());
         assert_eq!(std::fs::read_link(to.join(".bin/f")).unwrap(), Path::new("../f"));
         copy(&from, &folder.path().join("c")).unwrap();
