@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use super::{Session, errors, xml};
+use super::{Session, xml};
 use crate::error::{Error, Result};
 use transport::Request;
 

@@ -1,4 +1,4 @@
-//! A fake AWS for the tests of calls signed by hand: gives prepared answers in turn and remembers what was asked.
+//! A fake AWS for the tests of calls signed by hand: gives prepared answers and remembers what was asked.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -19,6 +19,7 @@ use crate::names::{AccountId, Region};
 #[derive(Clone, Default)]
 struct Script {
     replies: Arc<Mutex<VecDeque<(u16, String)>>>,
+    by_action: Arc<Vec<(String, String)>>,
     asked: Arc<Mutex<Vec<String>>>,
 }
 
@@ -33,7 +34,16 @@ pub(super) fn reply(status: u16, body: &str) -> (u16, String) {
 
 impl Fake {
     pub async fn start(replies: impl IntoIterator<Item = (u16, String)>) -> Fake {
-        let script = Script { replies: Arc::new(Mutex::new(replies.into_iter().collect())), ..Script::default() };
+        Fake::serve(Script { replies: Arc::new(Mutex::new(replies.into_iter().collect())), ..Script::default() }).await
+    }
+
+    /// Answers by the action of the form, for calls that are made at once.
+    pub async fn by_action(answers: impl IntoIterator<Item = (&'static str, String)>) -> Fake {
+        let by_action = answers.into_iter().map(|(action, answer)| (format!("Action={action}&"), answer)).collect();
+        Fake::serve(Script { by_action: Arc::new(by_action), ..Script::default() }).await
+    }
+
+    async fn serve(script: Script) -> Fake {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         let app = Router::new().fallback(answer).with_state(script.clone());
@@ -79,7 +89,10 @@ async fn answer(State(script): State<Script>, request: Request) -> (StatusCode, 
     let body = axum::body::to_bytes(body, 1 << 20).await.unwrap();
     let target = head.headers.get("x-amz-target").and_then(|h| h.to_str().ok()).unwrap_or_default();
     let asked = format!("{} {} {target}{}", head.method, head.uri, String::from_utf8_lossy(&body));
-    script.asked.lock().unwrap().push(asked);
+    script.asked.lock().unwrap().push(asked.clone());
+    if let Some((_, answer)) = script.by_action.iter().find(|(action, _)| asked.contains(action)) {
+        return (StatusCode::OK, answer.clone());
+    }
     let reply = script.replies.lock().unwrap().pop_front();
     let (status, body) = reply.unwrap_or((599, "nothing was prepared".into()));
     (StatusCode::from_u16(status).unwrap(), body)
