@@ -257,9 +257,16 @@ impl Aws {
             .retry_partition(partition())
             .interceptor(budget.watcher())
             .build();
+        // a zip of 250 MB over a slow line takes longer than any other call
+        let uploads = TimeoutConfig::builder()
+            .connect_timeout(Duration::from_secs(5))
+            .operation_attempt_timeout(Duration::from_secs(900))
+            .operation_timeout(Duration::from_secs(1800))
+            .build();
         let s3 = aws_sdk_s3::config::Builder::from(&config)
             .force_path_style(config.endpoint_url().is_some())
             .retry_partition(partition())
+            .timeout_config(uploads)
             .build();
         let lambda = aws_sdk_lambda::config::Builder::from(&config).retry_partition(partition()).build();
         Session {
