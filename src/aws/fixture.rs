@@ -24,7 +24,7 @@ struct Script {
 }
 
 pub(super) struct Fake {
-    endpoint: String,
+    base: SdkConfig,
     script: Script,
 }
 
@@ -48,7 +48,16 @@ impl Fake {
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         let app = Router::new().fallback(answer).with_state(script.clone());
         tokio::spawn(async move { axum::serve(listener, app).await });
-        Fake { endpoint, script }
+        let credentials = Credentials::new("AKIDEXAMPLE", "secret", Some("token".into()), None, "test");
+        let retry = RetryConfig::standard().with_max_attempts(4).with_initial_backoff(Duration::from_millis(1));
+        let base = aws_config::defaults(BehaviorVersion::latest())
+            .endpoint_url(endpoint)
+            .region(SdkRegion::new("eu-west-1"))
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .retry_config(retry)
+            .load()
+            .await;
+        Fake { base, script }
     }
 
     /// `METHOD /path body` of each request; every one of them was signed.
@@ -57,21 +66,12 @@ impl Fake {
     }
 
     pub fn aws(&self) -> Aws {
-        let credentials = Credentials::new("AKIDEXAMPLE", "secret", Some("token".into()), None, "test");
-        let retry = RetryConfig::standard().with_max_attempts(4).with_initial_backoff(Duration::from_millis(1));
-        let base = SdkConfig::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .endpoint_url(&self.endpoint)
-            .region(SdkRegion::new("eu-west-1"))
-            .credentials_provider(SharedCredentialsProvider::new(credentials))
-            .retry_config(retry)
-            .build();
         let identity = Identity {
             account: AccountId::new("111111111111"),
             arn: "arn:aws:iam::111111111111:user/test".into(),
             partition: "aws".into(),
         };
-        let region = Region::new("eu-west-1");
+        let (base, region) = (self.base.clone(), Region::new("eu-west-1"));
         Aws { base, region, identity: OnceCell::new_with(Some(identity)), sessions: Default::default(), pace: Pace::default() }
     }
 
