@@ -72,7 +72,13 @@ impl Fake {
             partition: "aws".into(),
         };
         let (base, region) = (self.base.clone(), Region::new("eu-west-1"));
-        Aws { base, region, identity: OnceCell::new_with(Some(identity)), sessions: Default::default(), pace: Pace::default() }
+        Aws {
+            base,
+            region,
+            identity: OnceCell::new_with(Some(identity)),
+            sessions: Default::default(),
+            pace: Pace::default(),
+        }
     }
 
     pub fn session(&self) -> Session {

@@ -23,7 +23,9 @@ fn texts(value: Option<&Value>) -> Vec<&str> {
 
 /// Of two images of the same moment the first, as a stable sort would have it.
 fn newest(images: &[Value]) -> Option<Value> {
-    let created = |image: &Value| xml::text(image, "creationDate").and_then(|d| d.parse::<jiff::Timestamp>().ok()).unwrap_or_default();
+    let created = |image: &Value| {
+        xml::text(image, "creationDate").and_then(|d| d.parse::<jiff::Timestamp>().ok()).unwrap_or_default()
+    };
     let with_id = images.iter().filter(|i| xml::text(i, "imageId").is_some());
     let newest = with_id.rev().max_by_key(|i| created(i))?;
     field(newest, "imageId")
@@ -40,13 +42,22 @@ mod tests {
     #[tokio::test]
     async fn the_newest_of_all_pages_is_taken() {
         let page = |items: &str, next: &str| {
-            reply(200, &format!("<DescribeImagesResponse><requestId>r</requestId><imagesSet>{items}</imagesSet>{next}</DescribeImagesResponse>"))
+            reply(
+                200,
+                &format!(
+                    "<DescribeImagesResponse><requestId>r</requestId><imagesSet>{items}</imagesSet>{next}</DescribeImagesResponse>"
+                ),
+            )
         };
-        let image = |id: &str, date: &str| format!("<item><imageId>{id}</imageId><creationDate>{date}</creationDate></item>");
+        let image =
+            |id: &str, date: &str| format!("<item><imageId>{id}</imageId><creationDate>{date}</creationDate></item>");
         let first = image("ami-1", "2024-05-01T10:00:00.000Z") + &image("ami-2", "2024-07-01T10:00:00.000Z");
         let second = image("ami-3", "2024-07-01T10:00:00.000Z") + "<item><imageId>ami-4</imageId></item>";
         let fake = Fake::start([page(&first, "<nextToken>t</nextToken>"), page(&second, ""), page("", "")]).await;
-        let ask = sample(fake.session(), json!({"owners": ["amazon"], "filters": {"name": ["al2023-*"], "state": ["available"]}}));
+        let ask = sample(
+            fake.session(),
+            json!({"owners": ["amazon"], "filters": {"name": ["al2023-*"], "state": ["available"]}}),
+        );
         assert_eq!(look_up(&ask).await.unwrap(), json!("ami-2"));
         let asked = fake.asked();
         assert!(asked[0].ends_with(

@@ -51,8 +51,12 @@ impl Ask {
 
     /// What is looked for, as JSON, for the words of an error.
     pub fn criteria(&self) -> String {
-        let wanted: Map<String, Value> =
-            self.props.iter().filter(|(k, _)| !ADDRESS.contains(&k.as_str())).map(|(k, v)| (k.clone(), v.clone())).collect();
+        let wanted: Map<String, Value> = self
+            .props
+            .iter()
+            .filter(|(k, _)| !ADDRESS.contains(&k.as_str()))
+            .map(|(k, v)| (k.clone(), v.clone()))
+            .collect();
         Value::Object(wanted).to_string()
     }
 
@@ -68,7 +72,8 @@ impl Ask {
     }
 
     pub fn ambiguous(&self, what: impl Into<String>) -> Error {
-        Error::failed("lookup.ambiguous", self.doing.as_str(), what).next("narrow the lookup in the app, for example to an id or a tag")
+        Error::failed("lookup.ambiguous", self.doing.as_str(), what)
+            .next("narrow the lookup in the app, for example to an id or a tag")
     }
 
     pub fn bad(&self, what: impl Into<String>) -> Error {

@@ -84,7 +84,11 @@ async fn list(ask: &Ask, type_name: &str, wanted: &Map<String, Value>) -> Result
         match next {
             Some(token) => input["NextToken"] = token,
             None if found.is_empty() && ["at-least-one", "exactly-one"].contains(&expected) => {
-                let words = format!("Could not find any resources matching {}; expected {}.", criteria(), expected.replace('-', " "));
+                let words = format!(
+                    "Could not find any resources matching {}; expected {}.",
+                    criteria(),
+                    expected.replace('-', " ")
+                );
                 return Err(ask.not_found(words));
             }
             None => return Ok(found),
@@ -96,8 +100,12 @@ async fn list(ask: &Ask, type_name: &str, wanted: &Map<String, Value>) -> Result
 fn resource(ask: &Ask, described: &Value) -> Result<Resource> {
     let text = described.get("Properties").and_then(Value::as_str).unwrap_or("{}");
     let properties = serde_json::from_str(text).map_err(|e| {
-        Error::failed("aws.not_understood", ask.doing.as_str(), format!("the properties that Cloud Control gives cannot be read: {e}"))
-            .next("try again; if it stays, look the value up by hand and pass it as context")
+        Error::failed(
+            "aws.not_understood",
+            ask.doing.as_str(),
+            format!("the properties that Cloud Control gives cannot be read: {e}"),
+        )
+        .next("try again; if it stays, look the value up by hand and pass it as context")
     })?;
     let identifier = described.get("Identifier").and_then(Value::as_str).unwrap_or("*MISSING*").to_owned();
     Ok(Resource { identifier, properties })
@@ -124,7 +132,9 @@ fn same(actual: &Value, expected: &Value) -> bool {
 /// The asked properties under their paths, and the resource's id.
 fn pick(ask: &Ask, resource: &Resource) -> Result<Value> {
     let mut picked = Map::new();
-    for path in ask.props.get("propertiesToReturn").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str) {
+    for path in
+        ask.props.get("propertiesToReturn").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
+    {
         picked.insert(path.to_owned(), at(ask, &resource.properties, path)?.clone());
     }
     picked.insert("Identifier".to_owned(), resource.identifier.as_str().into());
@@ -140,8 +150,12 @@ fn at<'a>(ask: &Ask, properties: &'a Value, path: &str) -> Result<&'a Value> {
             other => other.get(part),
         };
         value = next.ok_or_else(|| {
-            Error::failed("lookup.no_property", ask.doing.as_str(), format!("Cannot read field {path}. {part} is not found."))
-                .next("correct propertyMatch and propertiesToReturn of the lookup in the app")
+            Error::failed(
+                "lookup.no_property",
+                ask.doing.as_str(),
+                format!("Cannot read field {path}. {part} is not found."),
+            )
+            .next("correct propertyMatch and propertiesToReturn of the lookup in the app")
         })?;
     }
     Ok(value)
@@ -154,7 +168,8 @@ mod tests {
     use crate::aws::fixture::{Fake, reply};
 
     fn described(some: &[(&str, Value)], next: Option<&str>) -> (u16, String) {
-        let list: Vec<Value> = some.iter().map(|(id, p)| json!({"Identifier": id, "Properties": p.to_string()})).collect();
+        let list: Vec<Value> =
+            some.iter().map(|(id, p)| json!({"Identifier": id, "Properties": p.to_string()})).collect();
         let mut answer = json!({"TypeName": "AWS::RDS::DBInstance", "ResourceDescriptions": list});
         if let Some(next) = next {
             answer["NextToken"] = next.into();
@@ -165,9 +180,11 @@ mod tests {
     #[tokio::test]
     async fn a_resource_is_got_by_its_id() {
         let properties = json!({"Endpoint": {"Port": "5432"}, "Tags": [{"Key": "a"}], "Name": "x"}).to_string();
-        let answer = json!({"TypeName": "T", "ResourceDescription": {"Identifier": "db", "Properties": properties}}).to_string();
+        let answer =
+            json!({"TypeName": "T", "ResourceDescription": {"Identifier": "db", "Properties": properties}}).to_string();
         let missing = r#"{"__type":"com.amazon.cloudapiservice#ResourceNotFoundException","Message":"no"}"#;
-        let fake = Fake::start([reply(200, &answer), reply(200, &answer), reply(400, missing), reply(400, missing)]).await;
+        let fake =
+            Fake::start([reply(200, &answer), reply(200, &answer), reply(400, missing), reply(400, missing)]).await;
         let query = |more: Value| {
             let mut props = json!({"typeName": "T", "exactIdentifier": "db", "propertiesToReturn": ["Endpoint.Port", "Tags.0.Key"]});
             props.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
@@ -185,17 +202,29 @@ mod tests {
 
     #[tokio::test]
     async fn resources_are_listed_over_pages_and_counted() {
-        let pages = || [described(&[("a", json!({"N": 1})), ("b", json!({"N": 2}))], Some("t")), described(&[("c", json!({"N": 1.0}))], None)];
+        let pages = || {
+            [
+                described(&[("a", json!({"N": 1})), ("b", json!({"N": 2}))], Some("t")),
+                described(&[("c", json!({"N": 1.0}))], None),
+            ]
+        };
         let fake = Fake::start(pages().into_iter().chain(pages()).chain(pages())).await;
         let query = |wanted: Value, count: &str| {
             let props = json!({"typeName": "T", "propertyMatch": wanted, "expectedMatchCount": count, "propertiesToReturn": [], "resourceModel": {"C": "x"}});
             sample(fake.session(), props)
         };
-        assert_eq!(look_up(&query(json!({"N": 1}), "any")).await.unwrap(), json!([{"Identifier": "a"}, {"Identifier": "c"}]));
-        let first = r#"POST / CloudApiService.ListResources{"TypeName":"T","MaxResults":100,"ResourceModel":"{\"C\":\"x\"}"}"#;
+        assert_eq!(
+            look_up(&query(json!({"N": 1}), "any")).await.unwrap(),
+            json!([{"Identifier": "a"}, {"Identifier": "c"}])
+        );
+        let first =
+            r#"POST / CloudApiService.ListResources{"TypeName":"T","MaxResults":100,"ResourceModel":"{\"C\":\"x\"}"}"#;
         assert_eq!(fake.asked()[0], first);
         let many = look_up(&query(json!({"N": 1}), "exactly-one")).await.unwrap_err();
-        assert_eq!(many.what(), r#"Found 2 resources matching {"N":1}; expected exactly one. Please narrow the search criteria"#);
+        assert_eq!(
+            many.what(),
+            r#"Found 2 resources matching {"N":1}; expected exactly one. Please narrow the search criteria"#
+        );
         let none = look_up(&query(json!({"N": 9}), "at-least-one")).await.unwrap_err();
         assert_eq!(none.what(), r#"Could not find any resources matching {"N":9}; expected at least one."#);
     }

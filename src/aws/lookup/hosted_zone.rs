@@ -25,7 +25,8 @@ pub(super) async fn look_up(ask: &Ask) -> Result<Value> {
     if let [zone] = zones.as_slice() {
         return Ok(json!({ "Id": xml::text(zone, "Id"), "Name": xml::text(zone, "Name") }));
     }
-    let shown: Vec<Value> = zones.iter().map(|z| json!({ "Id": xml::text(z, "Id"), "Name": xml::text(z, "Name") })).collect();
+    let shown: Vec<Value> =
+        zones.iter().map(|z| json!({ "Id": xml::text(z, "Id"), "Name": xml::text(z, "Name") })).collect();
     let words = format!("Found zones: {} for {}, but wanted exactly 1 zone", Value::from(shown), ask.criteria());
     Err(if zones.is_empty() { ask.not_found(words) } else { ask.ambiguous(words) })
 }
@@ -69,7 +70,14 @@ mod tests {
 
     #[tokio::test]
     async fn public_and_private_zones_are_told_apart() {
-        let fake = Fake::start([reply(200, ZONES), reply(200, ZONES), reply(200, ZONES), zone("Z2", "vpc-2"), zone("Z3", "vpc-3")]).await;
+        let fake = Fake::start([
+            reply(200, ZONES),
+            reply(200, ZONES),
+            reply(200, ZONES),
+            zone("Z2", "vpc-2"),
+            zone("Z3", "vpc-3"),
+        ])
+        .await;
         let ask = |props| sample(fake.session(), props);
         let public = look_up(&ask(json!({"domainName": "example.com"}))).await.unwrap();
         assert_eq!(public, json!({"Id": "/hostedzone/Z1", "Name": "example.com."}));
@@ -78,7 +86,10 @@ mod tests {
         let of_vpc = json!({"domainName": "example.com", "privateZone": true, "vpcId": "vpc-3"});
         assert_eq!(look_up(&ask(of_vpc)).await.unwrap(), json!({"Id": "/hostedzone/Z3", "Name": "example.com."}));
         let asked = fake.asked();
-        assert_eq!((asked[0].as_str(), asked[4].as_str()), ("GET /2013-04-01/hostedzonesbyname?dnsname=example.com ", "GET /2013-04-01/hostedzone/Z3 "));
+        assert_eq!(
+            (asked[0].as_str(), asked[4].as_str()),
+            ("GET /2013-04-01/hostedzonesbyname?dnsname=example.com ", "GET /2013-04-01/hostedzone/Z3 ")
+        );
     }
 
     #[tokio::test]

@@ -45,12 +45,23 @@ mod tests {
     async fn aliases_are_paged_and_their_stand_in_is_taken() {
         let first = r#"{"Aliases":[{"AliasName":"alias/aws/s3"}],"NextMarker":"m","Truncated":true}"#;
         let second = r#"{"Aliases":[{"AliasName":"alias/mine","TargetKeyId":"1234abcd"}],"Truncated":false}"#;
-        let fake = Fake::start([reply(200, first), reply(200, second), reply(200, first), reply(200, second), reply(200, second)]).await;
+        let fake = Fake::start([
+            reply(200, first),
+            reply(200, second),
+            reply(200, first),
+            reply(200, second),
+            reply(200, second),
+        ])
+        .await;
         let ask = |props| sample(fake.session(), props);
         assert_eq!(look_up(&ask(json!({"aliasName": "alias/mine"}))).await.unwrap(), json!({"keyId": "1234abcd"}));
-        assert_eq!(fake.asked(), ["POST / TrentService.ListAliases{}", r#"POST / TrentService.ListAliases{"Marker":"m"}"#]);
+        assert_eq!(
+            fake.asked(),
+            ["POST / TrentService.ListAliases{}", r#"POST / TrentService.ListAliases{"Marker":"m"}"#]
+        );
         assert!(look_up(&ask(json!({"aliasName": "alias/aws/s3"}))).await.is_err());
-        let lenient = json!({"aliasName": "alias/other", "ignoreErrorOnMissingContext": true, "dummyValue": {"keyId": "0"}});
+        let lenient =
+            json!({"aliasName": "alias/other", "ignoreErrorOnMissingContext": true, "dummyValue": {"keyId": "0"}});
         assert_eq!(look_up(&ask(lenient)).await.unwrap(), json!({"keyId": "0"}));
     }
 }

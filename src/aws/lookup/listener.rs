@@ -36,7 +36,10 @@ pub(super) async fn look_up(ask: &Ask) -> Result<Value> {
             Ok(shape(listener, balancers.iter().find(|b| xml::text(b, "LoadBalancerArn") == arn)))
         }
         _ => {
-            let words = format!("Multiple load balancer listeners found matching {} - please provide more specific criteria", ask.criteria());
+            let words = format!(
+                "Multiple load balancer listeners found matching {} - please provide more specific criteria",
+                ask.criteria()
+            );
             Err(ask.ambiguous(words))
         }
     }
@@ -87,20 +90,33 @@ mod tests {
 
     fn listeners(ports: &[u16]) -> (u16, String) {
         let member = |port: &u16| {
-            format!("<member><LoadBalancerArn>arn:a</LoadBalancerArn><Protocol>HTTP</Protocol><Port>{port}</Port><ListenerArn>arn:l{port}</ListenerArn></member>")
+            format!(
+                "<member><LoadBalancerArn>arn:a</LoadBalancerArn><Protocol>HTTP</Protocol><Port>{port}</Port><ListenerArn>arn:l{port}</ListenerArn></member>"
+            )
         };
         let members: String = ports.iter().map(member).collect();
-        reply(200, &format!("<DescribeListenersResponse><DescribeListenersResult><Listeners>{members}</Listeners></DescribeListenersResult></DescribeListenersResponse>"))
+        reply(
+            200,
+            &format!(
+                "<DescribeListenersResponse><DescribeListenersResult><Listeners>{members}</Listeners></DescribeListenersResult></DescribeListenersResponse>"
+            ),
+        )
     }
 
     #[tokio::test]
     async fn a_port_picks_the_listener_and_two_are_too_many() {
         let one = || balancers(&[("a", "application")]);
         let fake = Fake::start([one(), listeners(&[80, 443]), one(), listeners(&[80, 443])]).await;
-        let port = sample(fake.session(), json!({"loadBalancerType": "application", "loadBalancerArn": "arn:a", "listenerPort": 443}));
+        let port = sample(
+            fake.session(),
+            json!({"loadBalancerType": "application", "loadBalancerArn": "arn:a", "listenerPort": 443}),
+        );
         let expected = json!({"listenerArn": "arn:l443", "listenerPort": 443, "securityGroupIds": ["sg-a"]});
         assert_eq!(look_up(&port).await.unwrap().to_string(), expected.to_string());
-        let open = sample(fake.session(), json!({"loadBalancerType": "application", "loadBalancerArn": "arn:a", "listenerProtocol": "HTTP"}));
+        let open = sample(
+            fake.session(),
+            json!({"loadBalancerType": "application", "loadBalancerArn": "arn:a", "listenerProtocol": "HTTP"}),
+        );
         assert_eq!(look_up(&open).await.unwrap_err().code(), "lookup.ambiguous");
     }
 
@@ -108,7 +124,10 @@ mod tests {
     async fn an_arn_leads_to_its_load_balancer() {
         let fake = Fake::start([listeners(&[80]), balancers(&[("a", "network")]), listeners(&[])]).await;
         let ask = sample(fake.session(), json!({"loadBalancerType": "network", "listenerArn": "arn:l80"}));
-        assert_eq!(look_up(&ask).await.unwrap(), json!({"listenerArn": "arn:l80", "listenerPort": 80, "securityGroupIds": ["sg-a"]}));
+        assert_eq!(
+            look_up(&ask).await.unwrap(),
+            json!({"listenerArn": "arn:l80", "listenerPort": 80, "securityGroupIds": ["sg-a"]})
+        );
         assert!(fake.asked()[1].ends_with("&LoadBalancerArns.member.1=arn%3Aa"));
         assert_eq!(look_up(&ask).await.unwrap_err().what(), "No load balancer listeners found matching arn arn:l80");
     }

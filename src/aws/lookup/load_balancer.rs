@@ -12,13 +12,18 @@ const TAGGED_AT_ONCE: usize = 20;
 
 pub(super) async fn look_up(ask: &Ask) -> Result<Value> {
     if ask.text("loadBalancerArn").is_none() && !ask.flag("loadBalancerTags") {
-        return Err(ask.bad("The load balancer lookup query must specify either `loadBalancerArn` or `loadBalancerTags`"));
+        return Err(
+            ask.bad("The load balancer lookup query must specify either `loadBalancerArn` or `loadBalancerTags`")
+        );
     }
     let found = matching(ask, ask.text("loadBalancerArn")).await?;
     match found.as_slice() {
         [] => Err(ask.not_found(format!("No load balancers found matching {}", ask.criteria()))),
         [balancer] => Ok(shape(balancer)),
-        _ => Err(ask.ambiguous(format!("Multiple load balancers found matching {} - please provide more specific criteria", ask.criteria()))),
+        _ => Err(ask.ambiguous(format!(
+            "Multiple load balancers found matching {} - please provide more specific criteria",
+            ask.criteria()
+        ))),
     }
 }
 
@@ -42,7 +47,8 @@ pub(super) async fn matching(ask: &Ask, arn: Option<&str>) -> Result<Vec<Value>>
         Err(fault) if fault.is("LoadBalancerNotFound") => Vec::new(),
         other => other?,
     };
-    let of_type: Vec<Value> = all.into_iter().filter(|b| xml::text(b, "Type") == ask.text("loadBalancerType")).collect();
+    let of_type: Vec<Value> =
+        all.into_iter().filter(|b| xml::text(b, "Type") == ask.text("loadBalancerType")).collect();
     let Some(wanted) = ask.props.get("loadBalancerTags").and_then(Value::as_array) else { return Ok(of_type) };
     let mut tagged = Vec::new();
     for some in of_type.chunks(TAGGED_AT_ONCE) {
@@ -101,7 +107,12 @@ pub(super) mod tests {
             )
         };
         let members: String = some.iter().map(member).collect();
-        reply(200, &format!("<DescribeLoadBalancersResponse xmlns=\"http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/\"><DescribeLoadBalancersResult><LoadBalancers>{members}</LoadBalancers></DescribeLoadBalancersResult></DescribeLoadBalancersResponse>"))
+        reply(
+            200,
+            &format!(
+                "<DescribeLoadBalancersResponse xmlns=\"http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/\"><DescribeLoadBalancersResult><LoadBalancers>{members}</LoadBalancers></DescribeLoadBalancersResult></DescribeLoadBalancersResponse>"
+            ),
+        )
     }
 
     #[tokio::test]
@@ -110,7 +121,9 @@ pub(super) mod tests {
             <member><ResourceArn>arn:a</ResourceArn><Tags><member><Key>app</Key><Value>x</Value></member></Tags></member>\
             <member><ResourceArn>arn:c</ResourceArn><Tags><member><Key>app</Key><Value>x</Value></member><member><Key>env</Key><Value>p</Value></member></Tags></member>\
             </TagDescriptions></DescribeTagsResult></DescribeTagsResponse>";
-        let fake = Fake::start([balancers(&[("a", "application"), ("b", "network"), ("c", "application")]), reply(200, tags)]).await;
+        let fake =
+            Fake::start([balancers(&[("a", "application"), ("b", "network"), ("c", "application")]), reply(200, tags)])
+                .await;
         let wanted = json!([{"key": "app", "value": "x"}, {"key": "env", "value": "p"}]);
         let ask = sample(fake.session(), json!({"loadBalancerType": "application", "loadBalancerTags": wanted}));
         let expected = json!({
@@ -118,17 +131,23 @@ pub(super) mod tests {
             "vpcId": "vpc-1", "securityGroupIds": ["sg-c"], "ipAddressType": "ipv4"
         });
         assert_eq!(look_up(&ask).await.unwrap().to_string(), expected.to_string());
-        assert!(fake.asked()[1].ends_with("Action=DescribeTags&Version=2015-12-01&ResourceArns.member.1=arn%3Aa&ResourceArns.member.2=arn%3Ac"));
+        assert!(fake.asked()[1].ends_with(
+            "Action=DescribeTags&Version=2015-12-01&ResourceArns.member.1=arn%3Aa&ResourceArns.member.2=arn%3Ac"
+        ));
     }
 
     #[tokio::test]
     async fn an_unknown_arn_is_not_found() {
-        let refusal = "<ErrorResponse><Error><Code>LoadBalancerNotFound</Code><Message>no</Message></Error></ErrorResponse>";
+        let refusal =
+            "<ErrorResponse><Error><Code>LoadBalancerNotFound</Code><Message>no</Message></Error></ErrorResponse>";
         let fake = Fake::start([reply(400, refusal)]).await;
         let ask = sample(fake.session(), json!({"loadBalancerType": "network", "loadBalancerArn": "arn:x"}));
         let error = look_up(&ask).await.unwrap_err();
         assert_eq!(error.code(), "lookup.not_found");
-        assert_eq!(error.what(), r#"No load balancers found matching {"loadBalancerType":"network","loadBalancerArn":"arn:x"}"#);
+        assert_eq!(
+            error.what(),
+            r#"No load balancers found matching {"loadBalancerType":"network","loadBalancerArn":"arn:x"}"#
+        );
         assert_eq!(look_up(&sample(fake.session(), json!({}))).await.unwrap_err().code(), "lookup.bad_query");
     }
 }

@@ -65,7 +65,9 @@ const PROVIDERS: [&str; 11] = [
 
 fn unknown(doing: String, missing: &MissingContext) -> Error {
     let what = match missing.props.get("pluginName").and_then(Value::as_str) {
-        Some(plugin) if missing.provider == "plugin" => format!("it needs the CDK plugin {plugin}, and Offshoot loads no plugins"),
+        Some(plugin) if missing.provider == "plugin" => {
+            format!("it needs the CDK plugin {plugin}, and Offshoot loads no plugins")
+        }
         _ => format!("Unrecognized context provider name: {}", missing.provider),
     };
     Error::failed("lookup.unknown_provider", doing, what)
@@ -84,7 +86,8 @@ async fn open(aws: &Aws, missing: &MissingContext, doing: String) -> Result<Ask>
     let role = match text("lookupRoleArn") {
         None => None,
         Some(arn) => {
-            let partition = aws.identity().await.map_or_else(|_| partition_of(region.as_str()).to_owned(), |i| i.partition.clone());
+            let partition =
+                aws.identity().await.map_or_else(|_| partition_of(region.as_str()).to_owned(), |i| i.partition.clone());
             let arn = substitute(arn, account.as_str(), region.as_str(), &partition);
             Some(Role { arn, external_id: text("lookupRoleExternalId").map(str::to_owned) })
         }
@@ -103,7 +106,11 @@ mod tests {
     fn missing(provider: &str, mut props: Value) -> MissingContext {
         props["account"] = json!("111111111111");
         props["region"] = json!("eu-west-1");
-        MissingContext { key: format!("{provider}:account=111111111111:region=eu-west-1"), provider: provider.into(), props }
+        MissingContext {
+            key: format!("{provider}:account=111111111111:region=eu-west-1"),
+            provider: provider.into(),
+            props,
+        }
     }
 
     #[tokio::test]
@@ -117,7 +124,11 @@ mod tests {
         let props = json!({"parameterName": "/a", "lookupRoleArn": role, "lookupRoleExternalId": "id"});
         assert_eq!(look_up(&fake.aws(), &missing("ssm", props)).await.unwrap(), json!("v"));
         let asked = fake.asked();
-        assert!(asked[0].contains("RoleArn=arn%3Aaws%3Aiam%3A%3A111111111111%3Arole%2Flookup-eu-west-1"), "{}", asked[0]);
+        assert!(
+            asked[0].contains("RoleArn=arn%3Aaws%3Aiam%3A%3A111111111111%3Arole%2Flookup-eu-west-1"),
+            "{}",
+            asked[0]
+        );
         assert!(asked[0].contains("ExternalId=id"), "{}", asked[0]);
     }
 
@@ -133,7 +144,10 @@ mod tests {
     async fn what_cannot_be_asked_is_said_without_a_call() {
         let fake = Fake::start([]).await;
         let plugin = look_up(&fake.aws(), &missing("plugin", json!({"pluginName": "mine"}))).await.unwrap_err();
-        assert_eq!((plugin.code(), plugin.what()), ("lookup.unknown_provider", "it needs the CDK plugin mine, and Offshoot loads no plugins"));
+        assert_eq!(
+            (plugin.code(), plugin.what()),
+            ("lookup.unknown_provider", "it needs the CDK plugin mine, and Offshoot loads no plugins")
+        );
         let unknown = look_up(&fake.aws(), &missing("weather", json!({}))).await.unwrap_err();
         assert_eq!(unknown.what(), "Unrecognized context provider name: weather");
         let nowhere = MissingContext { key: "k".into(), provider: "ssm".into(), props: json!({"parameterName": "x"}) };

@@ -16,9 +16,9 @@ pub(super) async fn look_up(ask: &Ask) -> Result<Value> {
         Err(fault) => return Err(fault.into()),
     };
     let (account, region) = (&ask.session.account, &ask.session.region);
-    value
-        .or_else(|| ask.stand_in().cloned())
-        .ok_or_else(|| ask.not_found(format!("SSM parameter not available in account {account}, region {region}: {name}")))
+    value.or_else(|| ask.stand_in().cloned()).ok_or_else(|| {
+        ask.not_found(format!("SSM parameter not available in account {account}, region {region}: {name}"))
+    })
 }
 
 #[cfg(test)]
@@ -35,7 +35,10 @@ mod tests {
         let error = look_up(&strict).await.unwrap_err();
         assert_eq!(error.code(), "lookup.not_found");
         assert_eq!(error.what(), "SSM parameter not available in account 111111111111, region eu-west-1: /x");
-        let lenient = sample(fake.session(), json!({"parameterName": "/x", "dummyValue": "d", "ignoreErrorOnMissingContext": true}));
+        let lenient = sample(
+            fake.session(),
+            json!({"parameterName": "/x", "dummyValue": "d", "ignoreErrorOnMissingContext": true}),
+        );
         assert_eq!(look_up(&lenient).await.unwrap(), json!("d"));
         assert_eq!(fake.asked()[0], r#"POST / AmazonSSM.GetParameter{"Name":"/x"}"#);
     }

@@ -16,9 +16,15 @@ pub(super) async fn look_up(ask: &Ask) -> Result<Value> {
     }
     match (id, name) {
         (Some(_), Some(_)) => {
-            return Err(ask.bad("'securityGroupId' and 'securityGroupName' can not be specified both when looking up a security group"));
+            return Err(ask.bad(
+                "'securityGroupId' and 'securityGroupName' can not be specified both when looking up a security group",
+            ));
         }
-        (None, None) => return Err(ask.bad("'securityGroupId' or 'securityGroupName' must be specified to look up a security group")),
+        (None, None) => {
+            return Err(
+                ask.bad("'securityGroupId' or 'securityGroupName' must be specified to look up a security group")
+            );
+        }
         (None, Some(name)) => {
             params.filter("group-name", [name]);
         }
@@ -30,7 +36,9 @@ pub(super) async fn look_up(ask: &Ask) -> Result<Value> {
     };
     match groups.as_slice() {
         [] => Err(ask.not_found(format!("No security groups found matching {}", ask.criteria()))),
-        [group] => Ok(json!({ "securityGroupId": xml::text(group, "groupId"), "allowAllOutbound": lets_all_out(group) })),
+        [group] => {
+            Ok(json!({ "securityGroupId": xml::text(group, "groupId"), "allowAllOutbound": lets_all_out(group) }))
+        }
         _ => Err(ask.ambiguous(format!("More than one security groups found matching {}", ask.criteria()))),
     }
 }
@@ -61,20 +69,33 @@ mod tests {
     }
 
     fn answer(items: &str) -> (u16, String) {
-        reply(200, &format!("<DescribeSecurityGroupsResponse><requestId>r</requestId><securityGroupInfo>{items}</securityGroupInfo></DescribeSecurityGroupsResponse>"))
+        reply(
+            200,
+            &format!(
+                "<DescribeSecurityGroupsResponse><requestId>r</requestId><securityGroupInfo>{items}</securityGroupInfo></DescribeSecurityGroupsResponse>"
+            ),
+        )
     }
 
     #[tokio::test]
     async fn only_both_families_open_count_as_all_outbound() {
         let open = group("<ipv6Ranges><item><cidrIpv6>::/0</cidrIpv6></item></ipv6Ranges>");
-        let fake = Fake::start([answer(&group("<ipv6Ranges/>")), answer(&open), answer(&format!("{open}{open}"))]).await;
+        let fake =
+            Fake::start([answer(&group("<ipv6Ranges/>")), answer(&open), answer(&format!("{open}{open}"))]).await;
         let ask = sample(fake.session(), json!({"securityGroupName": "web", "vpcId": "vpc-1"}));
         assert_eq!(look_up(&ask).await.unwrap(), json!({"securityGroupId": "sg-1", "allowAllOutbound": false}));
         assert_eq!(look_up(&ask).await.unwrap(), json!({"securityGroupId": "sg-1", "allowAllOutbound": true}));
         let many = look_up(&ask).await.unwrap_err();
         assert_eq!(many.code(), "lookup.ambiguous");
-        assert_eq!(many.what(), r#"More than one security groups found matching {"securityGroupName":"web","vpcId":"vpc-1"}"#);
-        assert!(fake.asked()[0].ends_with("&Filter.1.Name=vpc-id&Filter.1.Value.1=vpc-1&Filter.2.Name=group-name&Filter.2.Value.1=web"));
+        assert_eq!(
+            many.what(),
+            r#"More than one security groups found matching {"securityGroupName":"web","vpcId":"vpc-1"}"#
+        );
+        assert!(
+            fake.asked()[0].ends_with(
+                "&Filter.1.Name=vpc-id&Filter.1.Value.1=vpc-1&Filter.2.Name=group-name&Filter.2.Value.1=web"
+            )
+        );
     }
 
     #[tokio::test]

@@ -57,14 +57,17 @@ fn read_one(ask: &Ask, subnet: &Value, tables: &[Value]) -> Result<Subnet> {
     let kind = match tag(subnet, "aws-cdk:subnet-type") {
         None => by_routes(subnet, table),
         Some(text) => Kind::parse(text).ok_or_else(|| {
-            ask.not_found(format!("Subnet {called} has invalid subnet type {text} (must be Public, Private or Isolated)"))
+            ask.not_found(format!(
+                "Subnet {called} has invalid subnet type {text} (must be Public, Private or Isolated)"
+            ))
         })?,
     };
     let name_tag = ask.text("subnetGroupNameTag");
     let name = tag(subnet, name_tag.unwrap_or("aws-cdk:subnet-name")).filter(|n| !n.is_empty());
     let name = match (name, name_tag) {
         (None, Some(key)) => {
-            let words = format!("Invalid subnetGroupNameTag: Subnet {called} does not have an associated tag with Key='{key}'");
+            let words =
+                format!("Invalid subnetGroupNameTag: Subnet {called} does not have an associated tag with Key='{key}'");
             return Err(ask.not_found(words));
         }
         (name, _) => name.unwrap_or(kind.as_str()).to_owned(),

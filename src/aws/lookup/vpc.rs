@@ -34,7 +34,11 @@ async fn find(ask: &Ask) -> Result<Value> {
     match found.as_slice() {
         [] => Err(ask.not_found(format!("Could not find any VPCs matching {}", ask.criteria()))),
         [vpc] => Ok(vpc.clone()),
-        many => Err(ask.ambiguous(format!("Found {} VPCs matching {}; please narrow the search criteria", many.len(), ask.criteria()))),
+        many => Err(ask.ambiguous(format!(
+            "Found {} VPCs matching {}; please narrow the search criteria",
+            many.len(),
+            ask.criteria()
+        ))),
     }
 }
 

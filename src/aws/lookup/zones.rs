@@ -9,7 +9,11 @@ use crate::error::Result;
 
 pub(super) async fn look_up(ask: &Ask) -> Result<Value> {
     let zones = ask.ec2("DescribeAvailabilityZones", Params::default(), "availabilityZoneInfo").await?;
-    Ok(zones.iter().filter(|z| xml::text(z, "zoneState") == Some("available")).filter_map(|z| field(z, "zoneName")).collect())
+    Ok(zones
+        .iter()
+        .filter(|z| xml::text(z, "zoneState") == Some("available"))
+        .filter_map(|z| field(z, "zoneName"))
+        .collect())
 }
 
 #[cfg(test)]

@@ -20,9 +20,9 @@ const TABLES: &str = r#"<DescribeRouteTablesResponse><requestId>r</requestId><ro
 <associationSet><item><subnetId>subnet-prv-b</subnetId></item><item><subnetId>subnet-prv-a</subnetId></item></associationSet></item>
 </routeTableSet></DescribeRouteTablesResponse>"#;
 
-const NO_GATEWAY: &str = "<DescribeVpnGatewaysResponse><requestId>r</requestId><vpnGatewaySet/></DescribeVpnGatewaysResponse>";
-const GATEWAY: &str =
-    "<DescribeVpnGatewaysResponse><vpnGatewaySet><item><vpnGatewayId>vgw-1</vpnGatewayId></item></vpnGatewaySet></DescribeVpnGatewaysResponse>";
+const NO_GATEWAY: &str =
+    "<DescribeVpnGatewaysResponse><requestId>r</requestId><vpnGatewaySet/></DescribeVpnGatewaysResponse>";
+const GATEWAY: &str = "<DescribeVpnGatewaysResponse><vpnGatewaySet><item><vpnGatewayId>vgw-1</vpnGatewayId></item></vpnGatewaySet></DescribeVpnGatewaysResponse>";
 
 fn subnet(id: &str, zone: &str, more: &str) -> String {
     format!(
@@ -42,16 +42,29 @@ fn subnets(last: &str) -> String {
         subnet("subnet-iso-a", "eu-west-1a", tags),
         last.to_owned(),
     ];
-    format!("<DescribeSubnetsResponse><requestId>r</requestId><subnetSet>{}</subnetSet></DescribeSubnetsResponse>", items.concat())
+    format!(
+        "<DescribeSubnetsResponse><requestId>r</requestId><subnetSet>{}</subnetSet></DescribeSubnetsResponse>",
+        items.concat()
+    )
 }
 
 fn data_b() -> String {
-    subnet("subnet-iso-b", "eu-west-1b", "<tagSet><item><key>aws-cdk:subnet-type</key><value>Isolated</value></item><item><key>aws-cdk:subnet-name</key><value>Data</value></item></tagSet>")
+    subnet(
+        "subnet-iso-b",
+        "eu-west-1b",
+        "<tagSet><item><key>aws-cdk:subnet-type</key><value>Isolated</value></item><item><key>aws-cdk:subnet-name</key><value>Data</value></item></tagSet>",
+    )
 }
 
 /// Subnets and route tables are asked at once, so the fake answers by action.
 async fn fake(subnets: String, gateways: &str) -> Fake {
-    Fake::by_action([("DescribeVpcs", VPCS.to_owned()), ("DescribeSubnets", subnets), ("DescribeRouteTables", TABLES.to_owned()), ("DescribeVpnGateways", gateways.to_owned())]).await
+    Fake::by_action([
+        ("DescribeVpcs", VPCS.to_owned()),
+        ("DescribeSubnets", subnets),
+        ("DescribeRouteTables", TABLES.to_owned()),
+        ("DescribeVpnGateways", gateways.to_owned()),
+    ])
+    .await
 }
 
 #[tokio::test]
@@ -75,7 +88,10 @@ async fn parallel_lists_hold_all_kinds() {
 #[tokio::test]
 async fn asymmetric_groups_keep_the_order_of_aws() {
     let fake = fake(subnets(""), NO_GATEWAY).await;
-    let ask = sample(fake.session(), json!({"filter": {"isDefault": "true"}, "returnAsymmetricSubnets": true, "returnVpnGateways": false}));
+    let ask = sample(
+        fake.session(),
+        json!({"filter": {"isDefault": "true"}, "returnAsymmetricSubnets": true, "returnVpnGateways": false}),
+    );
     let one = |id: &str, zone: &str, table: &str| json!({"subnetId": id, "cidr": "10.0.1.0/24", "availabilityZone": zone, "routeTableId": table});
     let expected = json!({
         "vpcId": "vpc-1", "vpcCidrBlock": "10.0.0.0/16", "ownerAccountId": "111111111111", "availabilityZones": [],
@@ -97,22 +113,39 @@ async fn uneven_zones_unknown_kinds_and_missing_names_are_said() {
     let uneven = fake(subnets(""), NO_GATEWAY).await;
     let error = vpc::look_up(&sample(uneven.session(), props())).await.unwrap_err();
     assert_eq!(error.what(), "Not all subnets in VPC have the same AZs: eu-west-1a vs eu-west-1a,eu-west-1b");
-    let odd = subnet("subnet-x", "eu-west-1a", "<tagSet><item><key>aws-cdk:subnet-type</key><value>Odd</value></item></tagSet>");
+    let odd = subnet(
+        "subnet-x",
+        "eu-west-1a",
+        "<tagSet><item><key>aws-cdk:subnet-type</key><value>Odd</value></item></tagSet>",
+    );
     let unknown = fake(subnets(&odd), NO_GATEWAY).await;
     let error = vpc::look_up(&sample(unknown.session(), props())).await.unwrap_err();
     assert_eq!(error.what(), "Subnet arn:subnet-x has invalid subnet type Odd (must be Public, Private or Isolated)");
     let unnamed = fake(subnets(""), NO_GATEWAY).await;
     let named = sample(unnamed.session(), json!({"filter": {}, "subnetGroupNameTag": "tier"}));
     let error = vpc::look_up(&named).await.unwrap_err();
-    assert_eq!(error.what(), "Invalid subnetGroupNameTag: Subnet arn:subnet-pub-b does not have an associated tag with Key='tier'");
+    assert_eq!(
+        error.what(),
+        "Invalid subnetGroupNameTag: Subnet arn:subnet-pub-b does not have an associated tag with Key='tier'"
+    );
 }
 
 #[tokio::test]
 async fn no_vpc_and_many_vpcs_are_told_apart() {
-    let none = Fake::start([reply(200, "<DescribeVpcsResponse><requestId>r</requestId><vpcSet/></DescribeVpcsResponse>")]).await;
+    let none =
+        Fake::start([reply(200, "<DescribeVpcsResponse><requestId>r</requestId><vpcSet/></DescribeVpcsResponse>")])
+            .await;
     let error = vpc::look_up(&sample(none.session(), json!({"filter": {"isDefault": "true"}}))).await.unwrap_err();
-    assert_eq!((error.code(), error.what()), ("lookup.not_found", r#"Could not find any VPCs matching {"filter":{"isDefault":"true"}}"#));
-    let two = Fake::start([reply(200, "<R><vpcSet><item><vpcId>a</vpcId></item><item><vpcId>b</vpcId></item></vpcSet></R>")]).await;
+    assert_eq!(
+        (error.code(), error.what()),
+        ("lookup.not_found", r#"Could not find any VPCs matching {"filter":{"isDefault":"true"}}"#)
+    );
+    let two =
+        Fake::start([reply(200, "<R><vpcSet><item><vpcId>a</vpcId></item><item><vpcId>b</vpcId></item></vpcSet></R>")])
+            .await;
     let error = vpc::look_up(&sample(two.session(), json!({"filter": {}}))).await.unwrap_err();
-    assert_eq!((error.code(), error.what()), ("lookup.ambiguous", r#"Found 2 VPCs matching {"filter":{}}; please narrow the search criteria"#));
+    assert_eq!(
+        (error.code(), error.what()),
+        ("lookup.ambiguous", r#"Found 2 VPCs matching {"filter":{}}; please narrow the search criteria"#)
+    );
 }
