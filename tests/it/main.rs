@@ -2,5 +2,6 @@
 
 mod fake;
 mod fake_selftest;
+mod fake_selftest_nested;
 mod fake_selftest_services;
 mod fake_selftest_states;
