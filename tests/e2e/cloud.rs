@@ -20,9 +20,10 @@ pub const REGION: &str = "us-east-1";
 pub struct Cloud {
     pub address: SocketAddr,
     pub endpoint: String,
+    /// Where the tests work; on the same file system as installed packages, so that these can be linked.
+    pub scratch: PathBuf,
     /// Shared by all tests: npm packages are installed once.
     pub cache: PathBuf,
-    pub scratch: PathBuf,
     runtime: Runtime,
     _caretaker: Child,
 }
@@ -61,21 +62,29 @@ impl Cloud {
         std::fs::create_dir_all(&run).expect("a scratch folder");
         let rig = root().join("rigs/ministack.sh");
         let caretaker = caretaker(&rig, &run, &scratch);
-        let started = Command::new(&rig).arg("start").env("MINISTACK_RUN", &run).stderr(Stdio::inherit()).output().expect("rigs/ministack.sh");
+        let started = Command::new(&rig)
+            .arg("start")
+            .env("MINISTACK_RUN", &run)
+            .stderr(Stdio::inherit())
+            .output()
+            .expect("rigs/ministack.sh");
         assert!(started.status.success(), "MiniStack does not start; its log is in {}", run.display());
         let endpoint = String::from_utf8_lossy(&started.stdout).trim().to_owned();
         let address = endpoint.trim_start_matches("http://").parse().expect("the emulator's address");
         let cache = scratch.join("cache");
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
         Cloud { address, endpoint, cache, scratch, runtime, _caretaker: caretaker }
     }
 
-    /// A fresh account with the bucket that `cdk bootstrap` would make: cheap, and enough for us.
+    /// A fresh account with the bucket and the version that `cdk bootstrap` would leave: cheap, and enough for us.
     pub fn account(&'static self) -> Account {
         let account = self.bare_account();
         let bucket = format!("{}/cdk-hnb659fds-assets-{}-{REGION}", self.endpoint, account.id);
         let answer = account.signed(&bucket, "PUT", "s3", &[], "");
         assert_eq!(answer.status(), 200, "{}", answer.text());
+        let version = serde_json::json!({"Name": "/cdk-bootstrap/hnb659fds/version", "Type": "String", "Value": "30"});
+        account.ssm("PutParameter", &version);
         account
     }
 
@@ -121,7 +130,8 @@ impl Account {
     /// The emulator knows the account by the key in the signature, and does not check the signature itself.
     fn signed(&self, url: &str, method: &str, service: &str, headers: &[(&str, &str)], body: &str) -> http::Message {
         let scope = format!("{}/20260101/{REGION}/{service}/aws4_request", self.id);
-        let authorization = format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature={}", "0".repeat(64));
+        let authorization =
+            format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature={}", "0".repeat(64));
         let all = [&[("authorization", authorization.as_str()), ("x-amz-date", "20260101T000000Z")], headers].concat();
         http::call(self.cloud.address, method, url, &all, body)
     }
@@ -151,7 +161,11 @@ impl Account {
 
     /// All that can be seen of the account's stacks, one line each, without what differs from account to account.
     pub fn picture(&self) -> Vec<String> {
-        self.stacks().iter().flat_map(|stack| self.picture_of(stack)).map(|line| line.replace(&self.id, "<account>")).collect()
+        self.stacks()
+            .iter()
+            .flat_map(|stack| self.picture_of(stack))
+            .map(|line| line.replace(&self.id, "<account>"))
+            .collect()
     }
 
     fn picture_of(&self, stack: &Stack) -> Vec<String> {
@@ -159,14 +173,25 @@ impl Account {
         let status = stack.stack_status().map(|s| s.as_str()).unwrap_or_default();
         let mut lines = vec![format!("{name} {status}")];
         let value = |text: Option<&str>| text.unwrap_or_default().to_owned();
-        lines.extend(stack.outputs().iter().map(|o| format!("{name} output {} = {}", value(o.output_key()), value(o.output_value()))));
-        let resources = self.wait(self.client.describe_stack_resources().stack_name(name).send()).expect("describing resources");
+        lines.extend(
+            stack
+                .outputs()
+                .iter()
+                .map(|o| format!("{name} output {} = {}", value(o.output_key()), value(o.output_value()))),
+        );
+        let resources =
+            self.wait(self.client.describe_stack_resources().stack_name(name).send()).expect("describing resources");
         let mut described: Vec<String> = resources
             .stack_resources()
             .iter()
             .map(|r| {
                 let status = r.resource_status().map(|s| s.as_str()).unwrap_or_default();
-                format!("{name} {} {} {} {status}", value(r.logical_resource_id()), value(r.resource_type()), value(r.physical_resource_id()))
+                format!(
+                    "{name} {} {} {} {status}",
+                    value(r.logical_resource_id()),
+                    value(r.resource_type()),
+                    value(r.physical_resource_id())
+                )
             })
             .collect();
         described.sort();

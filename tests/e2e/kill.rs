@@ -55,7 +55,9 @@ fn a_deploy_killed_at_fifty_points_ends_as_if_it_had_not_been() {
             assert_eq!(operations(&account, stack), 1 + usize::from(updates), "operations of {stack} after being {at}");
         }
     }
-    say(&format!("{killed} of {ROUNDS} deploys were killed, between the first and the last of their calls, and resumed"));
+    say(&format!(
+        "{killed} of {ROUNDS} deploys were killed, between the first and the last of their calls, and resumed"
+    ));
     // the order of parallel calls differs a little from run to run, and a run may have fewer of them than the one that was counted
     assert!(killed >= ROUNDS - 3, "only {killed} of {ROUNDS} runs were killed");
 }

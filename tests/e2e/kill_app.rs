@@ -18,7 +18,7 @@ pub fn write(repo: &Repo, version: &str) {
         repo.write(&format!("cdk.out/{stack}.template.json"), &template);
         repo.write(&format!("cdk.out/{stack}.assets.json"), &assets(stack, &hash).to_string());
         let file = format!("{stack}.assets.json");
-        artifacts.insert(format!("{stack}.assets"), json!({"type": "cdk:asset-manifest", "properties": {"file": file}}));
+        artifacts.insert(format!("{stack}.assets"), json!({"type": "cdk:asset-manifest", "properties": {"file": file, "requiresBootstrapStackVersion": 6, "bootstrapStackVersionSsmParameter": "/cdk-bootstrap/hnb659fds/version"}}));
         artifacts.insert((*stack).to_owned(), artifact(index, stack, &hash));
     }
     let manifest = json!({"version": "48.0.0", "artifacts": artifacts});
@@ -44,7 +44,9 @@ fn artifact(index: usize, stack: &str, hash: &str) -> Value {
 const BUCKET: &str = "cdk-hnb659fds-assets-${AWS::AccountId}-${AWS::Region}";
 
 fn role(what: &str) -> String {
-    format!("arn:${{AWS::Partition}}:iam::${{AWS::AccountId}}:role/cdk-hnb659fds-{what}-role-${{AWS::AccountId}}-${{AWS::Region}}")
+    format!(
+        "arn:${{AWS::Partition}}:iam::${{AWS::AccountId}}:role/cdk-hnb659fds-{what}-role-${{AWS::AccountId}}-${{AWS::Region}}"
+    )
 }
 
 fn assets(stack: &str, hash: &str) -> Value {
@@ -62,9 +64,11 @@ fn template(index: usize, stack: &str, version: &str) -> Value {
     });
     // each version leaves something out and takes something in
     resources[format!("Of{version}")] = parameter(&format!("of-{version}"), json!(stack));
-    let mut outputs = json!({"QueueName": {"Value": {"Fn::GetAtt": ["Queue", "QueueName"]}}, "Version": {"Value": version}});
+    let mut outputs =
+        json!({"QueueName": {"Value": {"Fn::GetAtt": ["Queue", "QueueName"]}}, "Version": {"Value": version}});
     if index == 1 {
-        outputs["Export"] = json!({"Value": format!("{stack}-{version}"), "Export": {"Name": format!("{stack}-name-{version}")}});
+        outputs["Export"] =
+            json!({"Value": format!("{stack}-{version}"), "Export": {"Name": format!("{stack}-name-{version}")}});
         outputs["Kept"] = json!({"Value": {"Ref": "Queue"}, "Export": {"Name": format!("{stack}-queue")}});
     }
     if index == 2 {

@@ -111,7 +111,9 @@ impl Shared {
         if self.spring(number, Moment::BeforeForwarding) {
             return None;
         }
-        let answer = request.send(self.upstream).unwrap_or_else(|e| panic!("the emulator does not answer {}: {e}", name(request)));
+        let answer = request
+            .send(self.upstream)
+            .unwrap_or_else(|e| panic!("the emulator does not answer {}: {e}", name(request)));
         if self.spring(number, Moment::AfterAnswer) { None } else { Some(answer) }
     }
 
@@ -137,7 +139,8 @@ fn name(request: &Message) -> String {
         return action.to_owned();
     }
     let body = request.text();
-    let field = |name: &str| body.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('=')).map(str::to_owned);
+    let field =
+        |name: &str| body.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('=')).map(str::to_owned);
     match field("Action") {
         Some(action) => format!("{action} {}", field("StackName").unwrap_or_default()).trim_end().to_owned(),
         None => format!("{method} {target}"),
@@ -145,6 +148,7 @@ fn name(request: &Message) -> String {
 }
 
 fn is_write(call: &str) -> bool {
-    const READS: [&str; 8] = ["Describe", "Get", "List", "AssumeRole", "GET ", "HEAD ", "AmazonSSM.Get", "AmazonSSM.Describe"];
+    const READS: [&str; 8] =
+        ["Describe", "Get", "List", "AssumeRole", "GET ", "HEAD ", "AmazonSSM.Get", "AmazonSSM.Describe"];
     !READS.iter().any(|read| call.starts_with(read))
 }

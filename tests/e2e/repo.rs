@@ -26,7 +26,12 @@ impl Ran {
     #[track_caller]
     pub fn says(self, text: &str) -> Ran {
         let all = format!("{}\n{}", self.out, self.err);
-        assert!(all.contains(text), "expected {text:?} in\n── standard output\n{}\n── standard error\n{}", self.out, self.err);
+        assert!(
+            all.contains(text),
+            "expected {text:?} in\n── standard output\n{}\n── standard error\n{}",
+            self.out,
+            self.err
+        );
         self
     }
 
@@ -42,7 +47,9 @@ pub struct Repo {
 
 impl Repo {
     pub fn new() -> Repo {
-        let repo = Repo { scratch: TempDir::with_prefix("offshoot-e2e-").expect("a temporary folder") };
+        let repo = Repo {
+            scratch: TempDir::with_prefix_in("repo-", env!("CARGO_TARGET_TMPDIR")).expect("a temporary folder"),
+        };
         std::fs::create_dir_all(repo.dir()).expect("a folder");
         std::fs::create_dir_all(repo.home()).expect("a folder");
         repo.git(&["init", "--quiet", "--initial-branch=main"]);
@@ -100,7 +107,8 @@ impl Repo {
             command.env(format!("GIT_{who}_NAME"), "Test").env(format!("GIT_{who}_EMAIL"), "test@example.invalid");
         }
         // where npm finds its packages is this machine's matter
-        let own = std::env::vars_os().filter(|(name, _)| name.to_string_lossy().to_ascii_lowercase().starts_with("npm_config_"));
+        let own = std::env::vars_os()
+            .filter(|(name, _)| name.to_string_lossy().to_ascii_lowercase().starts_with("npm_config_"));
         command.envs(own);
         if let Some(npmrc) = std::env::home_dir().map(|h| h.join(".npmrc")).filter(|f| f.is_file()) {
             command.env("NPM_CONFIG_USERCONFIG", npmrc);
@@ -111,7 +119,12 @@ impl Repo {
     /// A program with the account's credentials, which talks to `endpoint`.
     pub fn aws_command(&self, program: impl AsRef<OsStr>, account: &Account, endpoint: &str) -> Command {
         let mut command = self.command(program);
-        command.envs([("AWS_ENDPOINT_URL", endpoint), ("AWS_REGION", REGION), ("AWS_ACCESS_KEY_ID", &account.id), ("AWS_SECRET_ACCESS_KEY", "secret")]);
+        command.envs([
+            ("AWS_ENDPOINT_URL", endpoint),
+            ("AWS_REGION", REGION),
+            ("AWS_ACCESS_KEY_ID", &account.id),
+            ("AWS_SECRET_ACCESS_KEY", "secret"),
+        ]);
         command.envs([("AWS_EC2_METADATA_DISABLED", "true"), ("CDK_DISABLE_CLI_TELEMETRY", "true")]);
         command
     }
@@ -137,7 +150,8 @@ impl Repo {
 }
 
 pub fn run(command: &mut Command) -> Ran {
-    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap_or_else(|e| panic!("{command:?}: {e}"));
+    let child =
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap_or_else(|e| panic!("{command:?}: {e}"));
     finish(child)
 }
 
