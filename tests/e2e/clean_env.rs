@@ -63,7 +63,6 @@ fn seen_by_the_app(account: &Account, sandbox: &str) -> serde_json::Value {
     let repo = Repo::new();
     repo.write("cdk.json", r#"{"app": "node app.js"}"#);
     repo.write("app.js", APP);
-    repo.write("package.json", r#"{"name": "seen", "version": "1.0.0", "private": true}"#);
     repo.write(
         "offshoot.yml",
         "version: 1\napps:\n  - name: seen\n    path: .\nstages:\n  - name: prod\n    branch: main\n",

@@ -136,6 +136,11 @@ impl Account {
         http::call(self.cloud.address, method, url, &all, body)
     }
 
+    /// Calls what is deployed in the account. The emulator finds an API in the account of the caller's key.
+    pub fn call(&self, method: &str, url: &str, headers: &[(&str, &str)], body: &str) -> http::Message {
+        self.signed(url, method, "execute-api", headers, body)
+    }
+
     pub fn ssm(&self, action: &str, body: &serde_json::Value) {
         let target = format!("AmazonSSM.{action}");
         let headers = [("x-amz-target", target.as_str()), ("content-type", "application/x-amz-json-1.1")];

@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 
 use crate::cloud::{Account, cloud, root};
-use crate::http;
 use crate::proxy::Proxy;
 use crate::repo::{Ran, Repo};
 
@@ -19,9 +18,8 @@ fn a_commit_becomes_a_stage_and_the_next_one_changes_exactly_what_it_touches() {
     notes.offshoot(&account, &["deploy", "--yes"]).ends_with(0);
     let url = notes.output(&account, "ApiUrl");
     assert_eq!(get(&account, &format!("{url}/hello")), "Hello from prod");
-    let json_type = [("content-type", "application/json")];
-    let posted =
-        http::call(cloud.address, "POST", &format!("{url}/notes"), &json_type, r#"{"text":"remember the milk"}"#);
+    let note = r#"{"text":"remember the milk"}"#;
+    let posted = account.call("POST", &format!("{url}/notes"), &[("content-type", "application/json")], note);
     assert_eq!(posted.status(), 201, "{}", posted.text());
     assert!(get(&account, &format!("{url}/notes")).contains("remember the milk"));
 
@@ -160,9 +158,9 @@ impl Node {
 }
 
 fn get(account: &Account, url: &str) -> String {
-    let answer = http::call(account.cloud.address, "GET", url, &[], "");
+    let answer = account.call("GET", url, &[], "");
     assert_eq!(answer.status(), 200, "GET {url}: {}", answer.text());
-    answer.text()
+    answer.text().trim_end().to_owned()
 }
 
 /// One line per change of a JSON plan.
