@@ -77,9 +77,6 @@ impl Keeper {
         for stack in plan.stacks.iter().filter(|s| s.action == StackAction::None && !known.contains_key(&s.name)) {
             self.home.claim(&stack.region, &stack.name, &plan.stage).await?;
         }
-        if plan.has_changes() && !running {
-            self.home.drop_plans(&plan.stage).await?;
-        }
         self.change(|state| {
             if !running {
                 state.run = None;
@@ -94,7 +91,12 @@ impl Keeper {
                 }
             }
         })
-        .await
+        .await?;
+        // only now: a run that is killed before its mark is gone is resumed by its plan
+        if plan.has_changes() && !running {
+            self.home.drop_plans(&plan.stage).await?;
+        }
+        Ok(())
     }
 
     /// Remembers functions that got new code without CloudFormation.
