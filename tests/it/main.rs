@@ -5,3 +5,19 @@ mod fake_selftest;
 mod fake_selftest_nested;
 mod fake_selftest_services;
 mod fake_selftest_states;
+
+mod world;
+
+mod approvals;
+mod deploy;
+mod failure;
+mod fast;
+mod lock;
+mod ownership;
+mod plan;
+mod prune;
+mod recovery;
+mod remove;
+mod stale;
+mod unchanged;
+mod waiting;
