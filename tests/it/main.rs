@@ -4,3 +4,4 @@ mod fake;
 mod fake_selftest;
 mod fake_selftest_services;
 mod fake_selftest_states;
+mod house;
