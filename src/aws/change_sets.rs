@@ -6,6 +6,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use super::{Session, errors};
 use crate::diff::{SetChange, SetDetail};
 use crate::error::{Error, Result};
+use crate::names::Digest;
 use crate::plan::stored::{ParameterValue, Recipe, Rollout};
 
 /// What a change set is made from.
@@ -63,7 +64,9 @@ impl Session {
         let mut attempts = 0;
         let id = loop {
             attempts += 1;
-            match self.send_create(new).await {
+            // retries of one call share a token; a new attempt under a freed name must not be taken for the old one
+            let token = format!("{}-{}", new.name, unique());
+            match self.send_create(new, &token).await {
                 Ok(id) => break id,
                 Err(error) if error.code() == Some("AlreadyExistsException") && attempts < 3 => {
                     if let Some(found) = self.reusable(new).await? {
@@ -89,6 +92,7 @@ impl Session {
     async fn send_create(
         &self,
         new: &NewChangeSet<'_>,
+        token: &str,
     ) -> std::result::Result<String, aws_sdk_cloudformation::error::SdkError<aws_sdk_cloudformation::operation::create_change_set::CreateChangeSetError>>
     {
         self.budget.take().await;
@@ -98,7 +102,7 @@ impl Session {
             .create_change_set()
             .stack_name(new.stack)
             .change_set_name(new.name)
-            .client_token(new.name)
+            .client_token(token)
             .change_set_type(match new.kind {
                 Kind::Create => t::ChangeSetType::Create,
                 Kind::Update => t::ChangeSetType::Update,
@@ -204,13 +208,9 @@ impl Session {
     }
 
     async fn reusable(&self, new: &NewChangeSet<'_>) -> Result<Option<ChangeSet>> {
-        if self.change_set_standing(new.stack, new.name).await? != Standing::Available {
-            return Ok(None);
-        }
-        match self.await_change_set(new.stack, new.name).await? {
-            Made::Ready(set) => Ok(Some(set)),
-            Made::Empty | Made::Refused(_) => Ok(None),
-        }
+        let Made::Ready(set) = self.await_change_set(new.stack, new.name).await? else { return Ok(None) };
+        let available = self.change_set_standing(new.stack, new.name).await? == Standing::Available;
+        Ok(available.then_some(set))
     }
 
     /// Deletes a change set and waits until its name is free; one that is not there is fine.
@@ -280,6 +280,11 @@ impl Session {
             Err(e) => Err(errors::from_sdk(format!("executing the change set of stack {stack}"), e)),
         }
     }
+}
+
+fn unique() -> String {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map(|d| d.as_nanos()).unwrap_or(0);
+    Digest::of(format!("{now} {}", std::process::id())).as_str().chars().take(12).collect()
 }
 
 /// Every change set of ours begins with this.

@@ -89,6 +89,14 @@ impl Home {
         }
     }
 
+    /// Throws away the stage's stored plans: after a deploy they are all stale.
+    pub async fn drop_plans(&self, stage: &str) -> Result<()> {
+        for key in self.list(&format!("{stage}.plans/")).await? {
+            self.delete(&key).await?;
+        }
+        Ok(())
+    }
+
     /// Names of the stages that have a state here.
     pub async fn stages(&self) -> Result<Vec<String>> {
         let keys = self.list("").await?;
@@ -119,9 +127,7 @@ impl Home {
 
     /// Removes everything that is kept of a stage.
     pub async fn forget(&self, stage: &str) -> Result<()> {
-        for key in self.list(&format!("{stage}.plans/")).await? {
-            self.delete(&key).await?;
-        }
+        self.drop_plans(stage).await?;
         self.delete(&format!("{stage}.json")).await
     }
 

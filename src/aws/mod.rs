@@ -1,6 +1,8 @@
 //! The door to AWS: identity, sessions per account, region and role, and what its errors mean; SDK types end here.
 
+pub mod bootstrap;
 pub mod budget;
+pub mod call;
 pub mod change_sets;
 pub mod credentials;
 pub mod errors;
@@ -8,9 +10,14 @@ pub mod events;
 pub mod functions;
 pub mod home;
 pub mod lock;
+pub mod lookup;
 pub mod publish;
 pub mod recover;
 pub mod stacks;
+mod xml;
+
+#[cfg(test)]
+mod fixture;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -250,9 +257,16 @@ impl Aws {
             .retry_partition(partition())
             .interceptor(budget.watcher())
             .build();
+        // a zip of 250 MB over a slow line takes longer than any other call
+        let uploads = TimeoutConfig::builder()
+            .connect_timeout(Duration::from_secs(5))
+            .operation_attempt_timeout(Duration::from_secs(900))
+            .operation_timeout(Duration::from_secs(1800))
+            .build();
         let s3 = aws_sdk_s3::config::Builder::from(&config)
             .force_path_style(config.endpoint_url().is_some())
             .retry_partition(partition())
+            .timeout_config(uploads)
             .build();
         let lambda = aws_sdk_lambda::config::Builder::from(&config).retry_partition(partition()).build();
         Session {

@@ -24,7 +24,7 @@ pub fn readiness(stack: Option<&DeployedStack>) -> Result<Readiness> {
         "CREATE_FAILED" | "UPDATE_FAILED" => Ok(Readiness::After(Recovery::RollBack)),
         "UPDATE_ROLLBACK_FAILED" => Ok(Readiness::After(Recovery::ContinueRollback)),
         "DELETE_FAILED" => Err(Error::failed("stack.delete_failed", doing, format!("it is DELETE_FAILED: {}", stack.status_reason))
-            .next("end its removal first: offshoot remove --retain <LogicalId> keeps what cannot be deleted")),
+            .next("finish its deletion first, in the CloudFormation console, or with the whole stage: offshoot remove --retain <LogicalId>")),
         status if status.ends_with("_IN_PROGRESS") => {
             Err(Error::refused("stack.busy", doing, format!("it is {status}")).next("another operation runs; wait for it to end, then try again"))
         }

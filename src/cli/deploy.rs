@@ -11,6 +11,7 @@ use super::printer::Printer;
 use super::show;
 use super::tell::Watch;
 use super::{End, common, plan};
+use crate::aws::Aws;
 use crate::aws::home::Home;
 use crate::aws::lock::{Asker, StageLock};
 use crate::error::{Error, Result};
@@ -89,6 +90,10 @@ pub async fn run(common: &Common, args: Args, printer: &Printer) -> Result<End> 
     let result = work(common, &args, &watch, printer).await;
     watch.end().await;
     let (done, timings) = match result? {
+        Outcome::Nothing(stored) if common.format == Format::Json => {
+            let timings = stored.plan.timings.clone();
+            (Box::new(apply::nothing(&stored.plan)), timings)
+        }
         Outcome::Nothing(stored) => {
             plan::show(&stored, common.format, printer);
             return Ok(End::Done);
@@ -96,9 +101,6 @@ pub async fn run(common: &Common, args: Args, printer: &Printer) -> Result<End> 
         Outcome::Declined => return Ok(End::Declined),
         Outcome::Applied(applied, timings) => (applied, timings),
     };
-    if let Some(path) = &args.outputs_file {
-        report::write_outputs(path, &done)?;
-    }
     printer.out(&match common.format {
         Format::Text => render::outcome::applied(&done, printer.out),
         Format::Markdown => render::markdown::applied(&done, render::markdown::COMMENT_CHARS),
@@ -139,6 +141,7 @@ async fn work(common: &Common, args: &Args, watch: &Watch, printer: &Printer) ->
         None => (watch.guard(make(&intent, &desk, &tools)).await?, Freshness::JustPlanned),
     };
     if !stored.plan.has_changes() && gate::is_recorded(&stored.plan, &desk) {
+        write_outputs(args, &desk.aws, &desk.home, &intent).await?;
         return Ok(Outcome::Nothing(Box::new(stored)));
     }
     let approval = match gate::pass(&stored.plan, &intent, &desk, args, common.format, printer).await? {
@@ -147,12 +150,25 @@ async fn work(common: &Common, args: &Args, watch: &Watch, printer: &Printer) ->
     };
     let run = run_id();
     let lock = take_lock(&intent, &desk, &run, "deploy").await?;
+    let (aws, home) = (desk.aws.clone(), desk.home.clone());
     let applied = locked(&stored, freshness, approval, &intent, desk, &tools, args, (run, &lock)).await;
     lock.release().await?;
     let applied = applied?;
+    write_outputs(args, &aws, &home, &intent).await?;
     let mut timings = stored.plan.timings.clone();
     timings.extend(applied.timings.clone());
     Ok(Outcome::Applied(Box::new(applied), timings))
+}
+
+/// `--outputs-file`: the outputs of all stacks, also of those that did not change.
+async fn write_outputs(args: &Args, aws: &Aws, home: &Home, intent: &Intent) -> Result<()> {
+    let Some(path) = &args.outputs_file else { return Ok(()) };
+    let state = home.state(intent.stage.name.as_str()).await?;
+    let outputs = match &state {
+        Some((state, _)) => report::outputs_of(aws, state).await?,
+        None => Default::default(),
+    };
+    report::write_outputs(path, &outputs)
 }
 
 fn tools_dirty(intent: &Intent) -> bool {
@@ -198,14 +214,9 @@ async fn locked(
     (run, lock): (String, &StageLock),
 ) -> Result<Applied> {
     let seen = desk.state.as_ref().map(|(_, tag)| tag.clone());
-    let mut state = desk.home.state(intent.stage.name.as_str()).await?;
+    let state = desk.home.state(intent.stage.name.as_str()).await?;
     if freshness == Freshness::JustPlanned && state.as_ref().map(|(_, tag)| tag.clone()) != seen {
         return Err(Error::refused("plan.stale", "applying the plan", "another run deployed this stage while the plan was made").next("deploy again: a new plan is made"));
-    }
-    if let Some((state, _)) = &mut state
-        && approval.is_some()
-    {
-        state.approved = approval;
     }
     let prune = args.prune || intent.stage.rule.prune == crate::config::Prune::Always;
     let order = Order {
@@ -214,6 +225,7 @@ async fn locked(
         prune: if prune { Prune::Delete } else { Prune::Keep },
         wait: if args.no_wait { Wait::No } else { Wait::ForEnd },
         recover: args.recover(),
+        approval,
     };
     apply::apply(stored, &order, apply_desk(desk.aws, desk.home, state, tools), lock).await
 }
@@ -241,6 +253,7 @@ async fn resume(intent: &Intent, desk: &Desk, tools: &Tools, args: &Args) -> Res
         prune: if prune { Prune::Delete } else { Prune::Keep },
         wait: if args.no_wait { Wait::No } else { Wait::ForEnd },
         recover: args.recover(),
+        approval: None,
     };
     let state = desk.home.state(stage).await?;
     let applied = apply::apply(&stored, &order, apply_desk(desk.aws.clone(), desk.home.clone(), state, tools), &lock).await;

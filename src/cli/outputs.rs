@@ -2,16 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use futures_util::future::try_join_all;
-
 use super::common::{Common, Format};
 use super::printer::Printer;
 use super::tell::Watch;
 use super::{End, common};
-use crate::aws::{IfDenied, Role};
 use crate::error::{Error, Result};
-use crate::names::{AccountId, Region};
-use crate::pipeline::{self, As};
+use crate::pipeline::{self, As, report};
 use crate::render;
 
 #[derive(Debug, clap::Args)]
@@ -43,15 +39,5 @@ async fn read(common: &Common, watch: &Watch) -> Result<Vec<(String, BTreeMap<St
         let what = format!("stage {} has nothing deployed", intent.stage.name);
         return Err(Error::failed("stage.not_deployed", "reading outputs", what).next("deploy it first: offshoot deploy"));
     };
-    try_join_all(state.stacks.iter().map(|(name, stack)| {
-        let aws = desk.aws.clone();
-        async move {
-            let role = stack.deploy_role.as_deref().map(Role::new);
-            let (account, region) = (AccountId::new(&stack.account), Region::new(&stack.region));
-            let session = aws.session(&account, &region, role.as_ref(), IfDenied::UseOwn).await?;
-            let found = session.describe_stack(name).await?;
-            Ok((name.clone(), found.map(|s| s.outputs).unwrap_or_default()))
-        }
-    }))
-    .await
+    Ok(report::outputs_of(&desk.aws, state).await?.into_iter().collect())
 }

@@ -17,7 +17,7 @@ use crate::aws::lock::StageLock;
 use crate::error::{Error, Result};
 use crate::names::{AccountId, Region};
 use crate::plan::outcome::{Applied, Ended, StackOutcome};
-use crate::plan::state::{RunMark, StageState};
+use crate::plan::state::{Approval, RunMark, StageState};
 use crate::plan::stored::StoredPlan;
 use crate::plan::{StackAction, StackPlan, VERSION};
 pub use keeper::Keeper;
@@ -68,6 +68,8 @@ pub struct Order {
     pub prune: Prune,
     pub wait: Wait,
     pub recover: Recover,
+    /// Who approved the plan, to be remembered.
+    pub approval: Option<Approval>,
 }
 
 /// The tools of an apply.
@@ -89,7 +91,9 @@ pub async fn apply(stored: &StoredPlan, order: &Order, desk: Desk, lock: &StageL
     }
     let keeper = Keeper::new(&stored.plan, desk.home.clone(), desk.state);
     let mark = RunMark { id: order.run.clone(), plan: stored.plan.digest.clone(), started: super::now() };
-    keeper.begin(mark).await?;
+    if stored.plan.has_changes() {
+        keeper.begin(mark, order.approval.clone()).await?;
+    }
     let context = Arc::new(Context {
         stored: stored.clone(),
         order: order.clone(),
@@ -112,6 +116,20 @@ pub async fn apply(stored: &StoredPlan, order: &Order, desk: Desk, lock: &StageL
         notes: Vec::new(),
         timings: BTreeMap::from([("apply".to_owned(), begun.elapsed().as_secs_f64())]),
     })
+}
+
+/// The result of a plan that asks for nothing.
+pub fn nothing(plan: &crate::plan::Plan) -> Applied {
+    Applied {
+        version: VERSION,
+        app: plan.app.clone(),
+        stage: plan.stage.clone(),
+        revision: plan.revision.clone(),
+        digest: plan.digest.clone(),
+        stacks: plan.stacks.iter().map(|s| at_rest(s, Ended::Unchanged, None)).collect(),
+        notes: plan.notes.clone(),
+        timings: BTreeMap::new(),
+    }
 }
 
 /// What each stack's task needs.

@@ -2,6 +2,7 @@
 
 mod deletions;
 mod facts;
+mod nested;
 mod prepare;
 mod publish;
 mod survey;

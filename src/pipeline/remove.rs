@@ -90,6 +90,7 @@ pub async fn remove(stored: &StoredPlan, removal: Removal, lock: &StageLock) -> 
         prune: apply::Prune::Delete,
         wait: apply::Wait::ForEnd,
         recover: apply::Recover::default(),
+        approval: None,
     };
     let claims: Vec<(String, String)> = state.0.stacks.iter().map(|(name, s)| (s.region.clone(), name.clone())).collect();
     let desk = Desk { aws, home: home.clone(), state: Some(state), teller, stop };

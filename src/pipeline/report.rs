@@ -3,19 +3,42 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use futures_util::future::try_join_all;
+
+use crate::aws::{Aws, IfDenied, Role};
 use crate::error::{Error, Result};
+use crate::names::{AccountId, Region};
+use crate::plan::state::StageState;
 use crate::plan::StackAction;
 use crate::plan::outcome::{Applied, Ended};
 
 /// Writes the outputs of all stacks as `{"stack": {"output": "value"}}`, the form of the `cdk` CLI.
-pub fn write_outputs(path: &Path, applied: &Applied) -> Result<()> {
-    let outputs: BTreeMap<&str, &BTreeMap<String, String>> = applied.stacks.iter().map(|s| (s.name.as_str(), &s.outputs)).collect();
-    let text = serde_json::to_string_pretty(&outputs).map_err(|e| Error::bug("outputs.json", "writing outputs", e.to_string()))?;
+pub fn write_outputs(path: &Path, outputs: &BTreeMap<String, BTreeMap<String, String>>) -> Result<()> {
+    let text = serde_json::to_string_pretty(outputs).map_err(|e| Error::bug("outputs.json", "writing outputs", e.to_string()))?;
     std::fs::write(path, text + "\n").map_err(|e| Error::io("writing the outputs", path, e))
 }
 
-/// A stack failed or was skipped behind one that did. Deletions that nobody allowed are not failures.
+/// The outputs of every stack of the stage, as deployed now.
+pub async fn outputs_of(aws: &Aws, state: &StageState) -> Result<BTreeMap<String, BTreeMap<String, String>>> {
+    let all = try_join_all(state.stacks.iter().map(|(name, stack)| async move {
+        let role = stack.deploy_role.as_deref().map(Role::new);
+        let (account, region) = (AccountId::new(&stack.account), Region::new(&stack.region));
+        let session = aws.session(&account, &region, role.as_ref(), IfDenied::UseOwn).await?;
+        let found = session.describe_stack(name).await?;
+        Ok::<_, Error>((name.clone(), found.map(|s| s.outputs).unwrap_or_default()))
+    }))
+    .await?;
+    Ok(all.into_iter().collect())
+}
+
+/// A stack failed or was skipped behind one that did. Deletions that nobody allowed are not failures, nor are stacks
+/// behind one that was left running on purpose.
 pub fn is_failure(applied: &Applied) -> bool {
+    let left = applied.stacks.iter().any(|s| s.ended == Ended::Running);
+    let failed = applied.stacks.iter().any(|s| s.ended == Ended::Failed);
+    if left && !failed {
+        return false;
+    }
     applied.stacks.iter().any(|s| match s.ended {
         Ended::Failed => true,
         Ended::Skipped => s.action != StackAction::Delete,

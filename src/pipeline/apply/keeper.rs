@@ -6,7 +6,7 @@ use crate::aws::Session;
 use crate::aws::home::{ETag, Home};
 use crate::error::Result;
 use crate::plan::outcome::{Ended, StackOutcome};
-use crate::plan::state::{DeployedStack, RunMark, StageState};
+use crate::plan::state::{Approval, DeployedStack, RunMark, StageState};
 use crate::plan::stored::StoredPlan;
 use crate::plan::{Plan, StackAction, VERSION};
 
@@ -35,8 +35,14 @@ impl Keeper {
     }
 
     /// Marks the run as begun, so that a killed one is found again.
-    pub async fn begin(&self, mark: RunMark) -> Result<()> {
-        self.change(|state| state.run = Some(mark)).await
+    pub async fn begin(&self, mark: RunMark, approval: Option<Approval>) -> Result<()> {
+        self.change(|state| {
+            state.run = Some(mark);
+            if approval.is_some() {
+                state.approved = approval;
+            }
+        })
+        .await
     }
 
     /// Remembers one stack's end. Only what ended well changes what is known as deployed.
@@ -67,6 +73,13 @@ impl Keeper {
     pub async fn end(&self, plan: &Plan, outcomes: &[StackOutcome]) -> Result<()> {
         let running = outcomes.iter().any(|o| o.ended == Ended::Running);
         let whole = outcomes.iter().all(|o| matches!(o.ended, Ended::Done | Ended::Unchanged) || o.action == StackAction::Delete);
+        let known = self.inner.lock().await.0.stacks.clone();
+        for stack in plan.stacks.iter().filter(|s| s.action == StackAction::None && !known.contains_key(&s.name)) {
+            self.home.claim(&stack.region, &stack.name, &plan.stage).await?;
+        }
+        if plan.has_changes() && !running {
+            self.home.drop_plans(&plan.stage).await?;
+        }
         self.change(|state| {
             if !running {
                 state.run = None;

@@ -72,7 +72,7 @@ impl Job {
             return self.delete().await;
         }
         self.context.keeper.home().claim(&self.stack.region, &self.stack.name, &self.context.stored.plan.stage).await?;
-        if self.stack.changes.is_empty() && !self.recipe.settle.is_empty() {
+        if self.only_settings() {
             return self.settle().await;
         }
         let existing = self.recover().await?;
@@ -80,7 +80,7 @@ impl Job {
         if existing.as_ref().is_some_and(|s| s.termination_protection != self.recipe.termination_protection) {
             self.session.set_termination_protection(&self.stack.name, self.recipe.termination_protection).await?;
         }
-        self.session.execute_change_set(&self.stack.name, &change_set, &self.token).await?;
+        self.execute(&change_set).await?;
         let id = match &self.stack.bound.stack_id {
             Some(id) if existing.is_some() => id.clone(),
             _ => self.stack.name.clone(),
@@ -219,8 +219,33 @@ impl Job {
         Ok(known.into_iter().map(|r| r.logical_id).filter(|id| self.recipe.retain.contains(id)).collect())
     }
 
-    /// Puts functions right that `deploy --fast` had moved past the template.
+    /// There is nothing for a change set: only what CloudFormation does not carry.
+    fn only_settings(&self) -> bool {
+        let needs_change_set = self.stack.change_set.is_some() || !self.stack.waits_for.is_empty();
+        self.stack.changes.is_empty() && !needs_change_set && self.recipe.recovery == Recovery::None
+    }
+
+    /// Executes, and is content with having executed before: the answer of the first call may have been lost.
+    async fn execute(&self, change_set: &str) -> Result<()> {
+        let Err(error) = self.session.execute_change_set(&self.stack.name, change_set, &self.token).await else { return Ok(()) };
+        if error.code() != "plan.stale" {
+            return Err(error);
+        }
+        let mut follower = Follower::new(&self.stack.name, &self.token);
+        follower.look(&self.session).await?;
+        if follower.operation() == Operation::NotSeen { Err(error) } else { Ok(()) }
+    }
+
+    /// Termination protection, and functions that `deploy --fast` had moved past the template.
     async fn settle(&self) -> Result<End> {
+        if let Some(now) = self.session.describe_stack(&self.stack.name).await?
+            && now.termination_protection != self.recipe.termination_protection
+        {
+            self.session.set_termination_protection(&self.stack.name, self.recipe.termination_protection).await?;
+        }
+        if self.recipe.settle.is_empty() {
+            return Ok(End::Status("UPDATE_COMPLETE".into()));
+        }
         let resources = self.session.resources_of(&self.stack.name).await?;
         for code in &self.recipe.settle {
             let Some(found) = resources.iter().find(|r| r.logical_id == code.logical_id) else { continue };
@@ -280,7 +305,7 @@ impl Job {
             End::Status(status) => {
                 outcome.status = status.clone();
                 let good = if self.stack.action == StackAction::Delete { status == "DELETE_COMPLETE" } else { recover::is_success(&status) };
-                let settled = !self.recipe.settle.is_empty() && self.stack.changes.is_empty();
+                let settled = self.only_settings();
                 if !good && !settled {
                     outcome.ended = Ended::Failed;
                     outcome.failure = Some(self.failure(&status).await);

@@ -32,7 +32,10 @@ async fn one(planner: &Planner<'_>, name: &str, known: &DeployedStack) -> Result
     let role = known.deploy_role.as_deref().map(Role::new);
     let session = planner.bench.aws.session(&account, &region, role.as_ref(), IfDenied::UseOwn).await?;
     let Some(deployed) = session.describe_stack(name).await? else { return Ok(None) };
-    recover::readiness(Some(&deployed))?;
+    // a deletion that failed before is simply tried again
+    if deployed.status != "DELETE_FAILED" {
+        recover::readiness(Some(&deployed))?;
+    }
     let old = diff::parse_template(&session.template_of(&deployed.id).await?)?;
     let changes = diff::changes_with(Some(&old), None, &|_| None, planner.target.secrets);
     let plan = StackPlan {

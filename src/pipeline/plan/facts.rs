@@ -3,16 +3,21 @@
 use std::collections::BTreeMap;
 
 use super::Planner;
+use super::nested::Pair;
 use super::survey::Surveyed;
 use crate::diff;
 use crate::plan::StackPlan;
 
-pub(super) fn fill(planner: &Planner<'_>, surveyed: &Surveyed, sizes: &BTreeMap<String, u64>, plan: &mut StackPlan) {
+pub(super) fn fill(planner: &Planner<'_>, surveyed: &Surveyed, sizes: &BTreeMap<String, u64>, inside: &[Pair], plan: &mut StackPlan) {
     let (old, new) = (surveyed.old.as_ref(), Some(&surveyed.new));
     let stack = planner.assembly.stacks.get(surveyed.index);
     let paths = |id: &str| stack.and_then(|s| s.construct_path(id));
     plan.iam = diff::iam(old, new);
     plan.network = diff::network(old, new);
+    for pair in inside {
+        plan.iam.extend(diff::iam(pair.old.as_ref(), pair.new.as_ref()));
+        plan.network.extend(diff::network(pair.old.as_ref(), pair.new.as_ref()));
+    }
     plan.outputs = diff::outputs_with(old, new, planner.target.secrets);
     plan.functions = diff::functions(old, new, &paths);
     for function in &mut plan.functions {

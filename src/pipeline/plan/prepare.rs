@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::survey::{Surveyed, Verdict};
-use super::{Planner, facts};
+use super::nested::Pair;
+use super::{Planner, facts, nested};
 use crate::aws::change_sets::{Kind, Made, NAME_PREFIX, NewChangeSet};
 use crate::diff::{self, Secrets, SetChange};
 use crate::error::{Error, Result};
@@ -33,12 +34,14 @@ pub(super) async fn prepare(
     plan.action = if kind == Kind::Create { StackAction::Create } else { StackAction::Update };
     plan.why = why.clone();
     let only_settle = !surveyed.recipe.settle.is_empty() && surveyed.old.as_ref().is_some_and(|old| diff::same(old, &surveyed.new));
+    let inside = nested::pairs(planner, surveyed).await?;
     let must_wait = !plan.waits_for.is_empty() || surveyed.recipe.recovery != Recovery::None;
     if must_wait {
-        plan.changes = from_templates(planner, surveyed);
+        plan.changes = from_templates(planner, surveyed, &inside);
     } else if !only_settle {
-        match make(planner, surveyed, kind, &mut plan).await? {
+        match make(planner, surveyed, kind, &inside, &mut plan).await? {
             Outcome::Changes(changes) => plan.changes = changes,
+            Outcome::Nothing if protection_differs(surveyed) => plan.why = "termination protection changed".into(),
             Outcome::Nothing => {
                 let mut plan = blank(planner, surveyed);
                 plan.why = format!("{why}, but CloudFormation sees nothing to do");
@@ -46,8 +49,13 @@ pub(super) async fn prepare(
             }
         }
     }
-    facts::fill(planner, surveyed, sizes, &mut plan);
+    facts::fill(planner, surveyed, sizes, &inside, &mut plan);
     Ok((plan, Some(surveyed.recipe.clone())))
+}
+
+/// The one setting that no change set carries.
+fn protection_differs(surveyed: &Surveyed) -> bool {
+    surveyed.deployed.as_ref().is_some_and(|d| d.termination_protection != surveyed.recipe.termination_protection)
 }
 
 enum Outcome {
@@ -55,7 +63,7 @@ enum Outcome {
     Nothing,
 }
 
-async fn make(planner: &Planner<'_>, surveyed: &Surveyed, kind: Kind, plan: &mut StackPlan) -> Result<Outcome> {
+async fn make(planner: &Planner<'_>, surveyed: &Surveyed, kind: Kind, inside: &[Pair], plan: &mut StackPlan) -> Result<Outcome> {
     let name = change_set_name(surveyed);
     let new = NewChangeSet { stack: &surveyed.name, name: &name, kind, recipe: &surveyed.recipe };
     match surveyed.session.make_change_set(&new).await? {
@@ -63,7 +71,7 @@ async fn make(planner: &Planner<'_>, surveyed: &Surveyed, kind: Kind, plan: &mut
             plan.change_set = Some(set.id.clone());
             let secrets = planner.target.secrets;
             let mut changes = diff::classify_with(&set.changes, surveyed.old.as_ref(), Some(&surveyed.new), &paths(planner, surveyed), &[], secrets);
-            nested(surveyed, &set.changes, secrets, &mut changes).await?;
+            follow_nested(surveyed, &set.changes, inside, secrets, &mut changes).await?;
             Ok(Outcome::Changes(changes))
         }
         Made::Empty => Ok(Outcome::Nothing),
@@ -73,14 +81,14 @@ async fn make(planner: &Planner<'_>, surveyed: &Surveyed, kind: Kind, plan: &mut
             if plan.waits_for.is_empty() {
                 return Err(refused(surveyed, &reason));
             }
-            Ok(Outcome::Changes(from_templates(planner, surveyed)))
+            Ok(Outcome::Changes(from_templates(planner, surveyed, inside)))
         }
         Made::Refused(reason) => Err(refused(surveyed, &reason)),
     }
 }
 
 /// Follows the change sets of nested stacks.
-async fn nested(surveyed: &Surveyed, set: &[SetChange], secrets: Secrets, changes: &mut Vec<Change>) -> Result<()> {
+async fn follow_nested(surveyed: &Surveyed, set: &[SetChange], inside: &[Pair], secrets: Secrets, changes: &mut Vec<Change>) -> Result<()> {
     let mut open: Vec<(Vec<String>, SetChange)> = set.iter().map(|c| (Vec::new(), c.clone())).collect();
     while let Some((above, change)) = open.pop() {
         let id = change.change_set_id.as_str();
@@ -90,15 +98,24 @@ async fn nested(surveyed: &Surveyed, set: &[SetChange], secrets: Secrets, change
         let mut within = above.clone();
         within.push(change.logical_id.clone());
         let inner = surveyed.session.change_set(id, id).await?;
-        changes.extend(diff::classify_with(&inner.changes, None, None, &|_| None, &within, secrets));
+        let pair = inside.iter().find(|p| p.within == within);
+        let (old, new) = pair.map(|p| (p.old.as_ref(), p.new.as_ref())).unwrap_or_default();
+        changes.extend(diff::classify_with(&inner.changes, old, new, &|_| None, &within, secrets));
         open.extend(inner.changes.into_iter().map(|c| (within.clone(), c)));
     }
     Ok(())
 }
 
-fn from_templates(planner: &Planner<'_>, surveyed: &Surveyed) -> Vec<Change> {
-    let old = surveyed.old.as_ref().filter(|_| surveyed.recipe.recovery != Recovery::DeleteFirst);
-    diff::changes_with(old, Some(&surveyed.new), &paths(planner, surveyed), planner.target.secrets)
+fn from_templates(planner: &Planner<'_>, surveyed: &Surveyed, inside: &[Pair]) -> Vec<Change> {
+    let stands = surveyed.recipe.recovery != Recovery::DeleteFirst;
+    let old = surveyed.old.as_ref().filter(|_| stands);
+    let mut changes = diff::changes_with(old, Some(&surveyed.new), &paths(planner, surveyed), planner.target.secrets);
+    for pair in inside {
+        let old = pair.old.as_ref().filter(|_| stands);
+        let found = diff::changes_with(old, pair.new.as_ref(), &|_| None, planner.target.secrets);
+        changes.extend(found.into_iter().map(|change| Change { nested: pair.within.clone(), ..change }));
+    }
+    changes
 }
 
 fn paths<'a>(planner: &'a Planner<'_>, surveyed: &'a Surveyed) -> impl Fn(&str) -> Option<String> + 'a {

@@ -9,7 +9,7 @@ use futures_util::stream;
 use super::Planner;
 use super::survey::Surveyed;
 use crate::assembly::{self, AssetSource, Packaging, Upload};
-use crate::aws::{IfDenied, Role};
+use crate::aws::{IfDenied, Role, bootstrap};
 use crate::error::{Error, Result};
 use crate::names::{AccountId, Region};
 use crate::toolchain;
@@ -25,6 +25,12 @@ pub(super) async fn publish(planner: &Planner<'_>, changed: &[&Surveyed]) -> Res
             let what = format!("its container image {} has to be built with docker, which offshoot cannot do yet", image.display_name.as_deref().unwrap_or(&image.hash));
             return Err(Error::failed("asset.image", format!("publishing stack {}", stack.name), what)
                 .next("publish it with `npx cdk publish-assets`, or use a zipped function"));
+        }
+    }
+    for (surveyed, stack) in changed.iter().zip(&stacks) {
+        if let Some(needs) = &stack.bootstrap {
+            let parameter = planner.fill(stack, &needs.parameter);
+            bootstrap::check_bootstrap(&surveyed.session, &parameter, needs.version).await?;
         }
     }
     let environment = |stack: &assembly::Stack| {

@@ -72,7 +72,10 @@ pub(super) async fn survey(planner: &Planner<'_>, index: usize) -> Result<Survey
         recipe.recovery = recovery;
     }
     recipe.settle = settle(planner, stack.name.as_str(), &new);
-    let verdict = verdict(deployed.as_ref(), old.as_ref(), &new, &recipe);
+    let settings_digest = settings_digest(&recipe);
+    let known = planner.bench.state.as_ref().and_then(|(s, _)| s.stacks.get(stack.name.as_str()));
+    let same_settings = known.is_some_and(|k| k.settings == settings_digest);
+    let verdict = verdict(deployed.as_ref(), old.as_ref(), &new, &recipe, same_settings);
     Ok(Surveyed {
         index,
         name: stack.name.to_string(),
@@ -82,7 +85,7 @@ pub(super) async fn survey(planner: &Planner<'_>, index: usize) -> Result<Survey
         deployed,
         old,
         template_digest: Digest::of(&text).to_string(),
-        settings_digest: settings_digest(&recipe),
+        settings_digest,
         new,
         verdict,
         recipe,
@@ -171,7 +174,7 @@ fn settle(planner: &Planner<'_>, stack: &str, new: &Value) -> Vec<FunctionCode> 
     state.fast.iter().filter_map(|(id, hash)| code(id).filter(|c| !c.key.contains(hash.as_str()))).collect()
 }
 
-fn verdict(deployed: Option<&DeployedStack>, old: Option<&Value>, new: &Value, recipe: &Recipe) -> Verdict {
+fn verdict(deployed: Option<&DeployedStack>, old: Option<&Value>, new: &Value, recipe: &Recipe, same_settings: bool) -> Verdict {
     let (Some(deployed), Some(old)) = (deployed, old) else {
         return Verdict::Create("the stack does not exist".into());
     };
@@ -196,7 +199,7 @@ fn verdict(deployed: Option<&DeployedStack>, old: Option<&Value>, new: &Value, r
     if deployed.termination_protection != recipe.termination_protection {
         why.push("termination protection changed");
     }
-    if let Some(reason) = parameters_changed(deployed, new, recipe) {
+    if let Some(reason) = parameters_changed(deployed, new, recipe, same_settings) {
         why.push(reason);
     }
     if why.is_empty() && !recipe.settle.is_empty() {
@@ -205,10 +208,12 @@ fn verdict(deployed: Option<&DeployedStack>, old: Option<&Value>, new: &Value, r
     if why.is_empty() { Verdict::Unchanged("same template, parameters and tags as deployed".into()) } else { Verdict::Update(why.join(", ")) }
 }
 
-fn parameters_changed(deployed: &DeployedStack, new: &Value, recipe: &Recipe) -> Option<&'static str> {
+fn parameters_changed(deployed: &DeployedStack, new: &Value, recipe: &Recipe, same_settings: bool) -> Option<&'static str> {
     let declared = new.get("Parameters").and_then(Value::as_object)?;
     for (name, declaration) in declared {
         match recipe.parameters.get(name) {
+            // CloudFormation hides the value of a NoEcho parameter: our own record of the last deploy decides
+            Some(ParameterValue::Value(_)) if deployed.parameters.get(name).is_some_and(|v| v == "****") && same_settings => {}
             Some(ParameterValue::Value(value)) if deployed.parameters.get(name) != Some(value) => return Some("parameters changed"),
             None => return Some("parameters changed"),
             _ => {}
