@@ -40,9 +40,11 @@ const ROOMS: &[Edge] = &[
     ("git", "names", "words"),
     ("git", "error", "everywhere"),
     ("aws", "names", "words"),
+    ("aws", "assembly", "lookups answer what an assembly says is missing"),
     ("aws", "diff", "a change set is handed on as plain data"),
     ("aws", "plan", "state and recipes are the plan's words"),
     ("aws", "error", "everywhere"),
+    ("toolchain", "names", "words"),
     ("toolchain", "error", "everywhere"),
     // the words: a plan is built from differences and names, and is what gets rendered
     ("config", "names", "ids"),
@@ -100,6 +102,8 @@ const CIRCLES: &[(&str, Edge)] = &[
     ("git", ("resolve", "mirror", "the same")),
     ("git", ("submodules", "mirror", "the same")),
     ("git", ("submodules", "checkout", "`Submodules` would have to move to submodules.rs")),
+    ("toolchain", ("bundler", "synth", "`BundledFunction` would have to move to bundler.rs")),
+    ("toolchain", ("synth_run", "synth", "`SynthRequest` and `Synth` would have to leave synth.rs")),
 ];
 
 const OUTSIDE: [&str; 3] = ["git", "aws", "toolchain"];
