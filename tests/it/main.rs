@@ -21,3 +21,4 @@ mod remove;
 mod stale;
 mod unchanged;
 mod waiting;
+mod house;
