@@ -151,7 +151,7 @@ impl Aws {
             .operation_attempt_timeout(Duration::from_millis(number_of("OFFSHOOT_AWS_TIMEOUT_MS").unwrap_or(60_000).into()))
             .operation_timeout(Duration::from_secs(300))
             .build();
-        let mut loader = aws_config::defaults(BehaviorVersion::latest()).retry_config(retry).timeout_config(timeouts);
+        let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(call::http_client()).retry_config(retry).timeout_config(timeouts);
         if let Some(profile) = &door.profile {
             loader = loader.profile_name(profile);
         }
@@ -256,16 +256,9 @@ impl Aws {
             .retry_partition(partition())
             .interceptor(budget.watcher())
             .build();
-        // a zip of 250 MB over a slow line takes longer than any other call
-        let uploads = TimeoutConfig::builder()
-            .connect_timeout(Duration::from_secs(5))
-            .operation_attempt_timeout(Duration::from_secs(900))
-            .operation_timeout(Duration::from_secs(1800))
-            .build();
         let s3 = aws_sdk_s3::config::Builder::from(&config)
             .force_path_style(config.endpoint_url().is_some())
             .retry_partition(partition())
-            .timeout_config(uploads)
             .build();
         let lambda = aws_sdk_lambda::config::Builder::from(&config).retry_partition(partition()).build();
         Session {

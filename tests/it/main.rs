@@ -2,6 +2,7 @@
 
 mod fake;
 mod fake_selftest;
+mod fake_selftest_nested;
 mod fake_selftest_services;
 mod fake_selftest_states;
 
@@ -31,3 +32,4 @@ mod stale;
 mod throttle;
 mod unchanged;
 mod waiting;
+mod house;

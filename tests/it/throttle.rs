@@ -109,6 +109,7 @@ fn lost_answers_to_a_deletion_are_no_trouble() {
 fn a_call_that_is_never_answered_is_given_up_and_made_again() {
     let world = World::of(small_app()).with_env("OFFSHOOT_AWS_TIMEOUT_MS", "300");
     world.aws.inject("cloudformation", "DescribeStacks", Fault::Timeout, 1);
+    world.aws.inject("cloudformation", "DescribeStacks", Fault::Timeout, 1);
     world.aws.inject("s3", "GetObject", Fault::Timeout, 1);
     world.run("deploy").done();
     assert_eq!(world.aws.faults_left(), 0);
@@ -147,14 +148,4 @@ fn a_throttled_deploy_begins_no_operation_twice() {
     world.run("deploy").done();
     let executed = world.aws.calls("cloudformation", "ExecuteChangeSet");
     assert_eq!(executed.iter().filter(|call| call.outcome == Outcome::Done).count(), 2, "{}", world.aws.told());
-}
-#[test]
-fn zzz() {
-    let world = World::of(small_app()).with_env("OFFSHOOT_AWS_TIMEOUT_MS", "300").with_env("OFFSHOOT_LOG", "aws_smithy_runtime=trace,hyper_util=debug");
-    world.aws.inject("cloudformation", "DescribeStacks", Fault::Timeout, 1);
-    let r = world.start("plan");
-    std::thread::sleep(std::time::Duration::from_secs(5));
-    r.interrupt();
-    let r = r.end();
-    panic!("{}\n{}", r.err, world.aws.told());
 }

@@ -105,7 +105,7 @@ impl Keeper {
             }
         })
         .await?;
-        // only now: a run that is still marked needs its plan to be resumed
+        // only now: a run that is killed before its mark is gone is resumed by its plan
         if plan.has_changes() && !running {
             self.home.drop_plans(&plan.stage).await?;
         }
