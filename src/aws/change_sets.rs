@@ -310,6 +310,9 @@ fn explain(error: Error, new: &NewChangeSet<'_>) -> Error {
         let who = new.recipe.deploy_role.as_ref().map_or("the plan role", |r| r.arn.as_str());
         return error.next(format!("grant the missing action to {who}"));
     }
+    if error.what().contains("already exists and cannot be created again") {
+        return stale(new.stack, "somebody else created the stack meanwhile");
+    }
     if error.what().contains("IN_PROGRESS state") {
         return Error::refused("stack.busy", error.doing().to_owned(), error.what().to_owned())
             .next("wait until the running operation has ended, then try again");

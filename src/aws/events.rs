@@ -105,14 +105,16 @@ impl Session {
         Ok((page.stack_events().iter().map(|e| stack_event(e, stack)).collect(), more))
     }
 
-    /// The events of a stack's last operation, oldest first; for nested stacks, whose token is not ours.
-    async fn last_operation(&self, stack: &str) -> Result<Vec<StackEvent>> {
+    /// The events of a nested stack's last creation or update (or of its last deletion, where that is what failed),
+    /// oldest first; its token is not ours. A stack that failed to be created is deleted by its parent's rollback.
+    async fn last_operation(&self, stack: &str, failed: &str) -> Result<Vec<StackEvent>> {
+        let beginnings: &[&str] = if failed == "DELETE_FAILED" { &["DELETE_IN_PROGRESS"] } else { &["CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS"] };
         let mut events = Vec::new();
         let mut next = None;
         for _ in 0..MAX_PAGES {
             let (page, more) = self.event_page(stack, next).await?;
             for event in page {
-                let begins = event.is_stack && matches!(event.status.as_str(), "CREATE_IN_PROGRESS" | "UPDATE_IN_PROGRESS" | "DELETE_IN_PROGRESS");
+                let begins = event.is_stack && beginnings.contains(&event.status.as_str());
                 events.push(event);
                 if begins {
                     events.reverse();
@@ -150,7 +152,7 @@ impl Session {
                 return Ok(Some(failure));
             }
             above.push(first.logical_id.clone());
-            let inner = self.last_operation(&first.physical_id).await?;
+            let inner = self.last_operation(&first.physical_id, &first.status).await?;
             if first_failure(&inner).is_none() {
                 return Ok(Some(failure));
             }

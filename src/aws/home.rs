@@ -61,10 +61,14 @@ impl Home {
     /// Writes the state; somebody else's write in between is an error, since the lock should have kept them out.
     pub async fn put_state(&self, state: &StageState, tag: Option<&ETag>) -> Result<ETag> {
         let only = tag.map_or(Only::IfAbsent, Only::IfUnchanged);
-        let bytes = json(state)?;
-        match self.write(&format!("{}.json", state.stage), bytes, only).await? {
-            Written::Done(tag) => Ok(tag),
-            Written::Lost => Err(Error::refused(
+        let (key, bytes) = (format!("{}.json", state.stage), json(state)?);
+        if let Written::Done(tag) = self.write(&key, bytes.clone(), only).await? {
+            return Ok(tag);
+        }
+        match self.read_bytes(&key).await? {
+            // our own write, whose answer was lost and which was then tried again
+            Some((found, tag)) if found == bytes => Ok(tag),
+            _ => Err(Error::refused(
                 "state.moved",
                 format!("writing the state of stage {}", state.stage),
                 "another run has written it meanwhile",

@@ -91,8 +91,7 @@ impl StageLock {
     /// Errors (`lock.lost`) when somebody has broken the lock meanwhile.
     pub async fn still_held(&self) -> Result<()> {
         let found = self.home.read_bytes(&self.key).await?;
-        let ours = found.and_then(|(bytes, _)| serde_json::from_slice::<Holder>(&bytes).ok()).is_some_and(|h| h.run == self.holder.run);
-        if ours {
+        if found.is_some_and(|(bytes, _)| is_of(&bytes, &self.holder.run)) {
             return Ok(());
         }
         Err(Error::refused("lock.lost", format!("holding {}", self.key), "somebody else has taken the lock")
@@ -140,8 +139,12 @@ async fn renew(home: Home, key: String, holder: Holder, tag: Arc<Mutex<ETag>>) {
         let Ok(bytes) = json(&next) else { return };
         match home.write(&key, bytes, Only::IfUnchanged(&tag)).await {
             Ok(Written::Done(new)) => *tag = new,
-            // taken from us: `still_held` tells the run before its next write
-            Ok(Written::Lost) => return,
+            // perhaps our own write, whose answer was lost; else it was taken from us, and `still_held` tells the run
+            Ok(Written::Lost) => match home.read_bytes(&key).await {
+                Ok(Some((bytes, found))) if is_of(&bytes, &holder.run) => *tag = found,
+                Ok(_) => return,
+                Err(error) => tracing::warn!(lock.key = key, "looking at the stage lock: {error}"),
+            },
             // unreachable for a moment: try again before it expires
             Err(error) => tracing::warn!(lock.key = key, "renewing the stage lock: {error}"),
         }
@@ -157,6 +160,11 @@ fn fresh(asker: &Asker) -> Holder {
         since_s: now_s(),
         expires_s: now_s() + TTL.as_secs(),
     }
+}
+
+/// The lock's object names this run.
+fn is_of(bytes: &[u8], run: &str) -> bool {
+    serde_json::from_slice::<Holder>(bytes).is_ok_and(|h| h.run == run)
 }
 
 fn is_free(other: &Holder, asker: &Asker, is_alive: &impl Fn(u32) -> bool) -> bool {

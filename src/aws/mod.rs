@@ -144,10 +144,11 @@ impl Aws {
     /// Loads credentials the way every AWS tool does (environment, profile, SSO, container, instance).
     /// Nothing is called yet. Errors: no region anywhere (`aws.no_region`).
     pub async fn connect(door: Door) -> Result<Aws> {
-        let retry = RetryConfig::standard().with_max_attempts(8).with_max_backoff(Duration::from_secs(10));
+        let attempts = number_of("AWS_MAX_ATTEMPTS").unwrap_or(8);
+        let retry = RetryConfig::standard().with_max_attempts(attempts).with_max_backoff(Duration::from_secs(10));
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(Duration::from_secs(5))
-            .operation_attempt_timeout(Duration::from_secs(60))
+            .operation_attempt_timeout(Duration::from_millis(number_of("OFFSHOOT_AWS_TIMEOUT_MS").unwrap_or(60_000).into()))
             .operation_timeout(Duration::from_secs(300))
             .build();
         let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(call::http_client()).retry_config(retry).timeout_config(timeouts);
@@ -158,7 +159,7 @@ impl Aws {
             loader = loader.region(aws_config::Region::new(region.to_string()));
         }
         let mut base = loader.load().await;
-        let Some(region) = base.region().map(|r| Region::new(r.as_ref())) else {
+        let Some(region) = base.region().filter(|r| !r.as_ref().is_empty()).map(|r| Region::new(r.as_ref())) else {
             return Err(Error::usage("aws.no_region", "choosing the AWS region", "none is configured")
                 .next("write `aws: { region: … }` for the stage in offshoot.yml, or pass --region, or set AWS_REGION"));
         };
@@ -225,9 +226,7 @@ impl Aws {
             }
             Err(error) if if_denied == IfDenied::UseOwn && errors::is_denied(&error) => {
                 let identity = self.identity().await?;
-                if &identity.account != account {
-                    return Err(error);
-                }
+                self.must_belong_to(account).await.map_err(|e| e.because(error))?;
                 let note = format!("{} cannot be assumed; going on as {}", role.arn, identity.arn);
                 Ok(self.build(account, region, builder.build(), Some(note)))
             }
@@ -257,16 +256,9 @@ impl Aws {
             .retry_partition(partition())
             .interceptor(budget.watcher())
             .build();
-        // a zip of 250 MB over a slow line takes longer than any other call
-        let uploads = TimeoutConfig::builder()
-            .connect_timeout(Duration::from_secs(5))
-            .operation_attempt_timeout(Duration::from_secs(900))
-            .operation_timeout(Duration::from_secs(1800))
-            .build();
         let s3 = aws_sdk_s3::config::Builder::from(&config)
             .force_path_style(config.endpoint_url().is_some())
             .retry_partition(partition())
-            .timeout_config(uploads)
             .build();
         let lambda = aws_sdk_lambda::config::Builder::from(&config).retry_partition(partition()).build();
         Session {
@@ -281,6 +273,11 @@ impl Aws {
             note,
         }
     }
+}
+
+/// A positive number in an environment variable; anything else counts as not set.
+fn number_of(variable: &str) -> Option<u32> {
+    std::env::var(variable).ok()?.parse().ok().filter(|n| *n > 0)
 }
 
 #[cfg(test)]

@@ -1,7 +1,9 @@
 //! Objects in the asset bucket: is it there, put it there.
 
 use std::path::Path;
+use std::time::Duration;
 
+use aws_config::timeout::TimeoutConfig;
 use aws_sdk_s3::primitives::ByteStream;
 
 use super::{Session, errors};
@@ -30,6 +32,12 @@ impl Session {
         let body = ByteStream::from_path(file)
             .await
             .map_err(|e| Error::failed("asset.unreadable", format!("reading {}", file.display()), e.to_string()))?;
+        // a zip of 250 MB over a slow line takes longer than any other call
+        let patience = TimeoutConfig::builder()
+            .connect_timeout(Duration::from_secs(5))
+            .operation_attempt_timeout(Duration::from_secs(900))
+            .operation_timeout(Duration::from_secs(1800))
+            .build();
         self.s3
             .put_object()
             .bucket(bucket)
@@ -37,6 +45,8 @@ impl Session {
             .content_type(content_type)
             .expected_bucket_owner(self.account.as_str())
             .body(body)
+            .customize()
+            .config_override(aws_sdk_s3::config::Builder::new().timeout_config(patience))
             .send()
             .await
             .map_err(|e| self.bucket_error(format!("uploading s3://{bucket}/{key}"), bucket, e))?;

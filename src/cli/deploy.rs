@@ -19,7 +19,7 @@ use crate::names::Digest;
 use crate::pipeline::apply::{self, Freshness, Order, Prune, Recover, Wait};
 use crate::pipeline::stage::Intent;
 use crate::pipeline::{self, As, Desk, Tools, fast, report};
-use crate::plan::outcome::Applied;
+use crate::plan::outcome::{Applied, Ended};
 use crate::plan::stored::StoredPlan;
 use crate::render;
 
@@ -87,6 +87,7 @@ impl Args {
 
 pub async fn run(common: &Common, args: Args, printer: &Printer) -> Result<End> {
     let watch = Watch::start(printer.clone(), common.format);
+    let stop = watch.stop();
     let result = work(common, &args, &watch, printer).await;
     watch.end().await;
     let (done, timings) = match result? {
@@ -109,7 +110,9 @@ pub async fn run(common: &Common, args: Args, printer: &Printer) -> Result<End> 
     if args.timings {
         printer.say(&super::tell::timings(&timings));
     }
-    Ok(if report::is_failure(&done) { End::Failed } else { End::Done })
+    // left on purpose (--no-wait) is done; left by Ctrl-C is not
+    let left = stop.leave.is_cancelled() && done.stacks.iter().any(|s| s.ended == Ended::Running);
+    Ok(if left || report::is_failure(&done) { End::Failed } else { End::Done })
 }
 
 enum Outcome {

@@ -95,7 +95,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     let printer = cli.common.printer();
     if let Command::Completions { shell } = cli.command {
-        clap_complete::generate(shell, &mut Cli::command(), "offshoot", &mut std::io::stdout());
+        let mut text = Vec::new();
+        clap_complete::generate(shell, &mut Cli::command(), "offshoot", &mut text);
+        printer.out(&String::from_utf8_lossy(&text));
         return ExitCode::SUCCESS;
     }
     cli.common.start_logging();

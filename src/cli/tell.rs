@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::time::{Duration, Instant};
 
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::task::JoinHandle;
 
@@ -65,7 +66,8 @@ impl Watch {
 /// First signal: begin nothing new. Second: leave. Third: the process ends at once.
 async fn listen(stop: Stop, printer: Printer) {
     let mut count = 0;
-    while next_signal().await {
+    let Some(mut signals) = Signals::listen() else { return };
+    while signals.next().await {
         count += 1;
         match count {
             1 => {
@@ -82,13 +84,22 @@ async fn listen(stop: Stop, printer: Printer) {
     }
 }
 
-#[cfg(unix)]
-async fn next_signal() -> bool {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) else { return false };
-    tokio::select! {
-        got = interrupt.recv() => got.is_some(),
-        got = terminate.recv() => got.is_some(),
+/// Ctrl-C and a polite request to end; listened to without a gap, so that none is lost.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn listen() -> Option<Signals> {
+        Some(Signals { interrupt: signal(SignalKind::interrupt()).ok()?, terminate: signal(SignalKind::terminate()).ok()? })
+    }
+
+    async fn next(&mut self) -> bool {
+        tokio::select! {
+            got = self.interrupt.recv() => got.is_some(),
+            got = self.terminate.recv() => got.is_some(),
+        }
     }
 }
 

@@ -159,7 +159,7 @@ async fn run_graph(context: &Arc<Context>, lock: &StageLock) -> Result<Vec<Stack
         match stack.action {
             StackAction::None => graph.end(at_rest(stack, Ended::Unchanged, None)),
             StackAction::Delete if context.order.prune == Prune::Keep => {
-                graph.end(at_rest(stack, Ended::Skipped, Some("--prune was not given".into())));
+                graph.end(at_rest(stack, Ended::Skipped, Some("kept: --prune was not given".into())));
             }
             _ => {
                 graph.waiting.insert(stack.name.clone());
@@ -237,10 +237,8 @@ impl Graph {
     fn skip_hopeless(&mut self, plan: &crate::plan::Plan) {
         loop {
             let barred = plan.stacks.iter().filter(|s| self.waiting.contains(&s.name)).find_map(|s| {
-                let bar = s.depends_on.iter().find(|d| {
-                    self.ended.get(*d).is_some_and(|o| matches!(o.ended, Ended::Failed | Ended::Skipped | Ended::Running))
-                })?;
-                Some((s, bar.clone()))
+                let bar = s.depends_on.iter().find_map(|d| self.ended.get(d).and_then(bar))?;
+                Some((s, bar))
             });
             let Some((stack, bar)) = barred else { return };
             self.waiting.remove(&stack.name);
@@ -250,10 +248,20 @@ impl Graph {
 
     fn why_not_begun(&self, stack: &StackPlan) -> String {
         if stack.action != StackAction::Delete {
-            return "the run was stopped".into();
+            return "not begun: the run was stopped".into();
         }
         let failed = self.ended.values().find(|o| matches!(o.ended, Ended::Failed | Ended::Skipped));
-        failed.map_or_else(|| "the run was stopped".into(), |o| o.name.clone())
+        failed.and_then(bar).unwrap_or_else(|| "not begun: the run was stopped".into())
+    }
+}
+
+/// Why nothing may begin behind this stack: the stack that failed in the first place, or a sentence.
+fn bar(outcome: &StackOutcome) -> Option<String> {
+    match outcome.ended {
+        Ended::Done | Ended::Unchanged => None,
+        Ended::Failed => Some(outcome.name.clone()),
+        Ended::Running => Some(format!("not begun: {} still runs", outcome.name)),
+        Ended::Skipped => Some(outcome.because.clone().unwrap_or_else(|| outcome.name.clone())),
     }
 }
 

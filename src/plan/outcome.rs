@@ -47,7 +47,7 @@ pub struct StackOutcome {
     pub outputs: BTreeMap<String, String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
-    /// For `skipped`: the stack that failed.
+    /// For `skipped`: the stack that failed, or a sentence where none did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub because: Option<String>,
 }

@@ -55,8 +55,11 @@ pub(crate) fn word(stack: &StackOutcome) -> &'static str {
 /// Why the stack ended as it did, where a word is not enough.
 pub(crate) fn remark(stack: &StackOutcome) -> String {
     match (stack.ended, &stack.because) {
+        // a stack's name, or a sentence
+        (Ended::Skipped, Some(why)) if why.contains(' ') => clean(why),
         (Ended::Skipped, Some(other)) => format!("because {} failed", clean(other)),
         (Ended::Skipped, None) => "not begun: the run was cancelled".to_owned(),
+        (Ended::Running, _) if stack.status.is_empty() => "AWS goes on with it".to_owned(),
         (Ended::Running, _) => format!("{}; AWS goes on with it", clean(&stack.status)),
         (Ended::Failed, _) => clean(&stack.status),
         _ => String::new(),
@@ -153,7 +156,8 @@ pub(crate) fn summary(applied: &Applied) -> String {
             text.push_str(&format!(", {n} {word}"));
         }
     }
-    format!("{text}, plan {}", facts::digest(&applied.digest))
+    // a fast deploy has no plan
+    if applied.digest.is_empty() { text } else { format!("{text}, plan {}", facts::digest(&applied.digest)) }
 }
 
 #[cfg(test)]

@@ -72,7 +72,7 @@ fn stacks_are_deployed_in_the_order_they_depend_on_each_other() {
       created    prod-web       0.0 s
 
     Outputs
-      prod-data.ExportQueue  https://sqs.us-east-1.amazonaws.com/111111111111/prod-data-Queue-93517228616E
+      prod-data.ExportQueue  https://sqs.us-east-1.amazonaws.com/111111111111/prod-data-Queue-[id]
 
     3 stacks deployed in 0.0 s, plan [digest].
     ");

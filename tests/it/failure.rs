@@ -83,7 +83,7 @@ fn only_the_stacks_behind_it_are_skipped() {
 
       failed     prod-data      0.0 s  ROLLBACK_COMPLETE
       skipped    prod-api              because prod-data failed
-      skipped    prod-jobs             because prod-api failed
+      skipped    prod-jobs             because prod-data failed
       created    prod-web       0.0 s
 
     prod-data failed at Queue (AWS::SQS::Queue)
@@ -159,11 +159,8 @@ fn the_root_cause_is_found_in_a_nested_stack() {
 
       failed     prod-app      0.0 s  ROLLBACK_COMPLETE
 
-    prod-app failed at Inner (AWS::CloudFormation::Stack)
-      reason: Embedded stack
-              arn:aws:cloudformation:us-east-1:111111111111:stack/prod-app-Inner-36/[uuid] was
-              not successfully created: The following resource(s) failed to create: [Bad, Queue]. Rollback requested by
-              user.
+    prod-app failed at Inner/Bad (AWS::SNS::Topic)
+      reason: The topic is not welcome
       state:  its creation was rolled back: nothing runs
       next:   fix the cause, then deploy again; the empty stack is deleted and created anew
 
@@ -217,6 +214,6 @@ fn a_call_that_is_denied_is_told_with_the_role_that_lacks_the_right() {
     error: creating a change set for stack prod-app: AccessDenied: User:
            arn:aws:sts::111111111111:assumed-role/deploy/offshoot is not authorized to perform:
            cloudformation:CreateChangeSet
-    next: grant the missing action to arn:aws:iam::111111111111:role/cdk-hnb659fds-deploy-role-111111111111-us-east-1
+    next: grant the missing action to arn:aws:iam::111111111111:role/cdk-hnb659fds-deploy-role-[id]-us-east-1
     ");
 }

@@ -27,7 +27,7 @@ fn code_goes_straight_to_lambda() {
 
     note: only function code was updated; the next full deploy brings CloudFormation in line
 
-    1 stack deployed, plan .
+    1 stack deployed.
     ");
     assert_eq!(running_code(&world), "two");
     let cloudformation = world.aws.writes().into_iter().filter(|call| call.service == "cloudformation").count();

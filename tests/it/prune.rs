@@ -77,8 +77,8 @@ fn they_are_kept_unless_somebody_says_prune() {
 
     notes → prod at [commit]
 
-      skipped    prod-api              because --prune was not given failed
-      skipped    prod-data             because --prune was not given failed
+      skipped    prod-api              kept: --prune was not given
+      skipped    prod-data             kept: --prune was not given
       unchanged  prod-web
 
     0 of 2 stacks removed in 0.0 s, 2 skipped, 1 unchanged, plan [digest].

@@ -75,7 +75,7 @@ fn what_waited_shows_no_more_than_was_reviewed() {
       next:   plan again and look at what changed: offshoot plan
 
     Outputs
-      prod-data.ExportQueue  https://sqs.us-east-1.amazonaws.com/111111111111/prod-data-Queue-93517228616E
+      prod-data.ExportQueue  https://sqs.us-east-1.amazonaws.com/111111111111/prod-data-Queue-[id]
 
     1 of 2 stacks deployed in 0.0 s, 1 failed, plan [digest].
     "#);

@@ -210,6 +210,7 @@ pub fn filters() -> insta::Settings {
         (r"\b20\d\d-\d\d-\d\dT[0-9:.]+Z", "[time]"),
         (r"[0-9a-f]{8}-0000-4000-8000-[0-9a-f]{12}", "[uuid]"),
         (r"\boffshoot-[0-9a-f]{24}\b", "offshoot-[name]"),
+        (r"-[0-9A-F]{12}\b", "-[id]"),
     ] {
         settings.add_filter(pattern, word);
     }
