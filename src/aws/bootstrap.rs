@@ -36,7 +36,10 @@ pub async fn check_bootstrap(session: &Session, parameter_name: &str, required_v
     if version >= required_version {
         return Ok(());
     }
-    let what = format!("version {required_version} is needed, {} has version {version} in {}", session.account, session.region);
+    let what = format!(
+        "version {required_version} is needed, {} has version {version} in {}",
+        session.account, session.region
+    );
     Err(Error::failed("aws.bootstrap_too_old", doing(session, parameter_name), what).next(bootstrap_again(session)))
 }
 
@@ -47,8 +50,10 @@ async fn read(session: &Session, parameter: &str) -> Result<u32> {
     let answer = match SSM.call(session, "GetParameter", &doing, &input).await {
         Ok(answer) => answer,
         Err(fault) if fault.is("ParameterNotFound") => {
-            let what =
-                format!("SSM parameter {parameter} does not exist: account {} is not bootstrapped in {}", session.account, session.region);
+            let what = format!(
+                "SSM parameter {parameter} does not exist: account {} is not bootstrapped in {}",
+                session.account, session.region
+            );
             let next = format!("run once: npx cdk bootstrap aws://{}/{}", session.account, session.region);
             return Err(Error::failed("aws.not_bootstrapped", doing, what).next(next));
         }
@@ -56,8 +61,12 @@ async fn read(session: &Session, parameter: &str) -> Result<u32> {
     };
     let value = answer.pointer("/Parameter/Value").and_then(Value::as_str).unwrap_or_default();
     value.trim().parse().map_err(|_| {
-        Error::failed("aws.bootstrap_version", doing, format!("SSM parameter {parameter} is not a version number: {value:?}"))
-            .next(bootstrap_again(session))
+        Error::failed(
+            "aws.bootstrap_version",
+            doing,
+            format!("SSM parameter {parameter} is not a version number: {value:?}"),
+        )
+        .next(bootstrap_again(session))
     })
 }
 
@@ -78,14 +87,18 @@ mod tests {
 
     #[tokio::test]
     async fn the_version_is_read_once_and_compared() {
-        let answer = r#"{"Parameter":{"Name":"/cdk-bootstrap/hnb659fds/version","Type":"String","Value":"21","Version":1}}"#;
+        let answer =
+            r#"{"Parameter":{"Name":"/cdk-bootstrap/hnb659fds/version","Type":"String","Value":"21","Version":1}}"#;
         let fake = Fake::start([reply(200, answer)]).await;
         let session = fake.session();
         check_bootstrap(&session, NAME, 6).await.unwrap();
         let old = check_bootstrap(&session, NAME, 30).await.unwrap_err();
         assert_eq!(old.code(), "aws.bootstrap_too_old");
         assert_eq!(old.what(), "version 30 is needed, 111111111111 has version 21 in eu-west-1");
-        assert_eq!(fake.asked(), [format!("POST / AmazonSSM.GetParameter{{\"Name\":\"{NAME}\",\"WithDecryption\":true}}")]);
+        assert_eq!(
+            fake.asked(),
+            [format!("POST / AmazonSSM.GetParameter{{\"Name\":\"{NAME}\",\"WithDecryption\":true}}")]
+        );
     }
 
     #[tokio::test]

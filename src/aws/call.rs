@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use super::{Session, errors, xml};
+use super::{Session, xml};
 use crate::error::{Error, Result};
 use transport::Request;
 
@@ -174,15 +174,24 @@ mod tests {
     async fn throttles_and_server_errors_are_tried_again() {
         let throttled = "<Response><Errors><Error><Code>RequestLimitExceeded</Code><Message>slow</Message></Error></Errors></Response>";
         let done = "<R><zones><item><zoneName>a</zoneName></item></zones></R>";
-        let fake = Fake::start([reply(503, throttled), reply(500, "oops"), reply(400, throttled), reply(200, done)]).await;
+        let fake =
+            Fake::start([reply(503, throttled), reply(500, "oops"), reply(400, throttled), reply(200, done)]).await;
         let mut params = Params::default();
         params.filter("state", ["a b", "c"]).filter("x", ["y"]);
         let answer = EC2.call(&fake.session(), "DescribeAvailabilityZones", "asking", &params).await.unwrap();
         assert_eq!(answer, json!({"zones": [{"zoneName": "a"}]}));
         let asked = fake.asked();
         assert_eq!(asked.len(), 4);
-        assert!(asked[3].starts_with("POST / Action=DescribeAvailabilityZones&Version=2016-11-15&Filter.1.Name=state"), "{}", asked[3]);
-        assert!(asked[3].ends_with("Filter.1.Value.1=a%20b&Filter.1.Value.2=c&Filter.2.Name=x&Filter.2.Value.1=y"), "{}", asked[3]);
+        assert!(
+            asked[3].starts_with("POST / Action=DescribeAvailabilityZones&Version=2016-11-15&Filter.1.Name=state"),
+            "{}",
+            asked[3]
+        );
+        assert!(
+            asked[3].ends_with("Filter.1.Value.1=a%20b&Filter.1.Value.2=c&Filter.2.Name=x&Filter.2.Value.1=y"),
+            "{}",
+            asked[3]
+        );
     }
 
     #[tokio::test]

@@ -287,8 +287,7 @@ fn unique() -> String {
     Digest::of(format!("{now} {}", std::process::id())).as_str().chars().take(12).collect()
 }
 
-/// Every change set of ours begins with this.
-pub const NAME_PREFIX: &str = "offshoot-";
+pub use crate::plan::CHANGE_SET_PREFIX as NAME_PREFIX;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Values {

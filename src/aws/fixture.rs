@@ -1,4 +1,4 @@
-//! A fake AWS for the tests of calls signed by hand: gives prepared answers in turn and remembers what was asked.
+//! A fake AWS for the tests of calls signed by hand: gives prepared answers and remembers what was asked.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -19,11 +19,12 @@ use crate::names::{AccountId, Region};
 #[derive(Clone, Default)]
 struct Script {
     replies: Arc<Mutex<VecDeque<(u16, String)>>>,
+    by_action: Arc<Vec<(String, String)>>,
     asked: Arc<Mutex<Vec<String>>>,
 }
 
 pub(super) struct Fake {
-    endpoint: String,
+    base: SdkConfig,
     script: Script,
 }
 
@@ -33,12 +34,30 @@ pub(super) fn reply(status: u16, body: &str) -> (u16, String) {
 
 impl Fake {
     pub async fn start(replies: impl IntoIterator<Item = (u16, String)>) -> Fake {
-        let script = Script { replies: Arc::new(Mutex::new(replies.into_iter().collect())), ..Script::default() };
+        Fake::serve(Script { replies: Arc::new(Mutex::new(replies.into_iter().collect())), ..Script::default() }).await
+    }
+
+    /// Answers by the action of the form, for calls that are made at once.
+    pub async fn by_action(answers: impl IntoIterator<Item = (&'static str, String)>) -> Fake {
+        let by_action = answers.into_iter().map(|(action, answer)| (format!("Action={action}&"), answer)).collect();
+        Fake::serve(Script { by_action: Arc::new(by_action), ..Script::default() }).await
+    }
+
+    async fn serve(script: Script) -> Fake {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         let app = Router::new().fallback(answer).with_state(script.clone());
         tokio::spawn(async move { axum::serve(listener, app).await });
-        Fake { endpoint, script }
+        let credentials = Credentials::new("AKIDEXAMPLE", "secret", Some("token".into()), None, "test");
+        let retry = RetryConfig::standard().with_max_attempts(4).with_initial_backoff(Duration::from_millis(1));
+        let base = aws_config::defaults(BehaviorVersion::latest())
+            .endpoint_url(endpoint)
+            .region(SdkRegion::new("eu-west-1"))
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .retry_config(retry)
+            .load()
+            .await;
+        Fake { base, script }
     }
 
     /// `METHOD /path body` of each request; every one of them was signed.
@@ -47,22 +66,19 @@ impl Fake {
     }
 
     pub fn aws(&self) -> Aws {
-        let credentials = Credentials::new("AKIDEXAMPLE", "secret", Some("token".into()), None, "test");
-        let retry = RetryConfig::standard().with_max_attempts(4).with_initial_backoff(Duration::from_millis(1));
-        let base = SdkConfig::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .endpoint_url(&self.endpoint)
-            .region(SdkRegion::new("eu-west-1"))
-            .credentials_provider(SharedCredentialsProvider::new(credentials))
-            .retry_config(retry)
-            .build();
         let identity = Identity {
             account: AccountId::new("111111111111"),
             arn: "arn:aws:iam::111111111111:user/test".into(),
             partition: "aws".into(),
         };
-        let region = Region::new("eu-west-1");
-        Aws { base, region, identity: OnceCell::new_with(Some(identity)), sessions: Default::default(), pace: Pace::default() }
+        let (base, region) = (self.base.clone(), Region::new("eu-west-1"));
+        Aws {
+            base,
+            region,
+            identity: OnceCell::new_with(Some(identity)),
+            sessions: Default::default(),
+            pace: Pace::default(),
+        }
     }
 
     pub fn session(&self) -> Session {
@@ -79,7 +95,10 @@ async fn answer(State(script): State<Script>, request: Request) -> (StatusCode, 
     let body = axum::body::to_bytes(body, 1 << 20).await.unwrap();
     let target = head.headers.get("x-amz-target").and_then(|h| h.to_str().ok()).unwrap_or_default();
     let asked = format!("{} {} {target}{}", head.method, head.uri, String::from_utf8_lossy(&body));
-    script.asked.lock().unwrap().push(asked);
+    script.asked.lock().unwrap().push(asked.clone());
+    if let Some((_, answer)) = script.by_action.iter().find(|(action, _)| asked.contains(action)) {
+        return (StatusCode::OK, answer.clone());
+    }
     let reply = script.replies.lock().unwrap().pop_front();
     let (status, body) = reply.unwrap_or((599, "nothing was prepared".into()));
     (StatusCode::from_u16(status).unwrap(), body)

@@ -33,23 +33,28 @@ impl Session {
             };
             match call.send().await {
                 Ok(answer) => break answer,
-                // an update of somebody else is under way
-                Err(e) if e.code() == Some("ResourceConflictException") && round < 120 => {
-                    tokio::time::sleep(self.pace.pause(round)).await;
+                // an update of somebody else is under way: how that one ends is theirs to know
+                Err(e) if e.code() == Some("ResourceConflictException") && round < 20 => {
+                    self.await_function(function, &doing).await?;
                     round += 1;
                 }
                 Err(e) => return Err(errors::from_sdk(doing, e)),
             }
         };
         let sha = answer.code_sha256().unwrap_or_default().to_owned();
-        let mut status = answer.last_update_status().cloned();
-        let mut reason = answer.last_update_status_reason().unwrap_or_default().to_owned();
+        let ended = match answer.last_update_status() {
+            Some(LastUpdateStatus::InProgress) => self.await_function(function, &doing).await?,
+            other => (other.cloned(), answer.last_update_status_reason().unwrap_or_default().to_owned()),
+        };
+        match ended {
+            (Some(LastUpdateStatus::Failed), reason) => Err(Error::failed("lambda.update_failed", doing, reason)),
+            _ => Ok(sha),
+        }
+    }
+
+    /// Waits until no update of the function is in progress; how the last one ended, and why.
+    async fn await_function(&self, function: &str, doing: &str) -> Result<(Option<LastUpdateStatus>, String)> {
         for round in 0..300 {
-            match status {
-                Some(LastUpdateStatus::InProgress) => {}
-                Some(LastUpdateStatus::Failed) => return Err(Error::failed("lambda.update_failed", doing, reason)),
-                _ => return Ok(sha),
-            }
             tokio::time::sleep(self.pace.pause(round)).await;
             let now = self
                 .lambda
@@ -57,9 +62,10 @@ impl Session {
                 .function_name(function)
                 .send()
                 .await
-                .map_err(|e| errors::from_sdk(doing.clone(), e))?;
-            status = now.last_update_status().cloned();
-            reason = now.last_update_status_reason().unwrap_or_default().to_owned();
+                .map_err(|e| errors::from_sdk(doing, e))?;
+            if now.last_update_status() != Some(&LastUpdateStatus::InProgress) {
+                return Ok((now.last_update_status().cloned(), now.last_update_status_reason().unwrap_or_default().to_owned()));
+            }
         }
         Err(Error::transient("lambda.update_slow", doing, "Lambda has not finished it after fifteen minutes"))
     }

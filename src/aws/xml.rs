@@ -58,7 +58,10 @@ mod tests {
 
     #[test]
     fn lists_objects_and_texts_are_told_apart() {
-        let read = value("<R xmlns='u'><set><item><a>1</a><b/></item><item>x</item></set><tagSet/><one><item>y</item></one></R>").unwrap();
+        let read = value(
+            "<R xmlns='u'><set><item><a>1</a><b/></item><item>x</item></set><tagSet/><one><item>y</item></one></R>",
+        )
+        .unwrap();
         assert_eq!(read, json!({"set": [{"a": "1", "b": ""}, "x"], "tagSet": "", "one": ["y"]}));
         assert_eq!(list(&read, "set").len(), 2);
         assert!(list(&read, "tagSet").is_empty() && list(&read, "none").is_empty());

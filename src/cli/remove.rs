@@ -7,7 +7,7 @@ use super::common::{Common, Format};
 use super::deploy::{run_id, take_lock};
 use super::printer::Printer;
 use super::tell::Watch;
-use super::{End, common, plan};
+use super::{End, common};
 use crate::config::Protection;
 use crate::error::{Error, Result};
 use crate::pipeline::remove::{self, Removal};
@@ -68,7 +68,7 @@ async fn work(common: &Common, args: &Args, watch: &Watch, printer: &Printer) ->
     let stored = watch.guard(remove::plan_removal(&known.0, aws, &args.retain)).await?;
     if !args.yes {
         if common.format == Format::Text {
-            plan::show(&stored, common.format, printer);
+            printer.out(&render::terminal::changes(&stored.plan, printer.out));
         }
         match ask(&format!("Remove stage {stage}?"), printer) {
             Answer::Yes => {}

@@ -58,6 +58,42 @@ pub struct SetDetail {
     pub after: Option<String>,
 }
 
+/// Resources that are replaced, or that CloudFormation may have a reason to replace. It calls whatever refers to a
+/// changed resource a possible replacement; but a name or ARN stays what it is while its resource does.
+fn perhaps_replaced(set: &[SetChange]) -> BTreeSet<&str> {
+    let own = |c: &&SetChange| c.replacement == "True" || (c.replacement == "Conditional" && !follows_identity(c));
+    let mut replaced: BTreeSet<&str> = set.iter().filter(own).map(|c| c.logical_id.as_str()).collect();
+    // what answers an update with another physical id is not told beforehand
+    let is_free = |c: &&SetChange| c.resource_type.starts_with("Custom::") || c.resource_type.starts_with("AWS::CloudFormation::");
+    replaced.extend(set.iter().filter(|c| c.action == "Modify").filter(is_free).map(|c| c.logical_id.as_str()));
+    // each round but the last finds at least one more
+    for _ in 0..set.len() {
+        let follows = |c: &&SetChange| c.replacement == "Conditional" && c.details.iter().any(|d| replaced.contains(cause(d)));
+        let more: Vec<&str> = set.iter().filter(follows).map(|c| c.logical_id.as_str()).filter(|id| !replaced.contains(id)).collect();
+        if more.is_empty() {
+            break;
+        }
+        replaced.extend(more);
+    }
+    replaced
+}
+
+/// Changes only because it refers to the names or ARNs of resources that change.
+fn follows_identity(entry: &SetChange) -> bool {
+    let is_identity = |d: &SetDetail| match d.source.as_str() {
+        "ResourceReference" => true,
+        "ResourceAttribute" => d.causing_entity.split_once('.').is_some_and(|(_, name)| name == "Arn" || name.ends_with("Id")),
+        _ => false,
+    };
+    let follows = |d: &SetDetail| d.evaluation == "Dynamic" && is_identity(d);
+    entry.action == "Modify" && !entry.details.is_empty() && entry.details.iter().all(follows)
+}
+
+/// The resource that a detail follows from.
+fn cause(detail: &SetDetail) -> &str {
+    detail.causing_entity.split('.').next().unwrap_or_default()
+}
+
 /// The changes of one change set, secrets redacted. `nested` names the nested stacks above it, outermost first.
 pub fn classify(
     set: &[SetChange],
@@ -79,8 +115,7 @@ pub fn classify_with(
     secrets: Secrets,
 ) -> Vec<Change> {
     let mut from_templates = direct(old, new, paths);
-    let replaced: BTreeSet<&str> =
-        set.iter().filter(|c| c.replacement == "True").map(|c| c.logical_id.as_str()).collect();
+    let replaced = perhaps_replaced(set);
     let mut found = Vec::new();
     for entry in set {
         let place = from_templates.iter().position(|c| c.logical_id == entry.logical_id);
@@ -200,17 +235,16 @@ impl Judged<'_> {
     fn is_noise(&self, replaced: &BTreeSet<&str>, text_changed: bool) -> bool {
         let entry = self.entry;
         if matches!(entry.replacement.as_str(), "True" | "Conditional") {
-            return false;
+            return !text_changed && follows_identity(entry) && !replaced.contains(entry.logical_id.as_str());
         }
         if !entry.scope.is_empty() && entry.scope.iter().all(|scope| scope == "Metadata") {
             return true;
         }
         let follows = |detail: &SetDetail| {
-            let cause = detail.causing_entity.split('.').next().unwrap_or_default();
             detail.evaluation == "Dynamic"
                 && matches!(detail.source.as_str(), "ResourceAttribute" | "ResourceReference" | "Automatic")
                 && matches!(detail.recreation.as_str(), "Never" | "")
-                && !replaced.contains(cause)
+                && !replaced.contains(cause(detail))
         };
         !text_changed && !entry.details.is_empty() && entry.details.iter().all(follows)
     }
@@ -474,6 +508,26 @@ mod tests {
         let found = told(&[entry("Modify", "X", "True"), follower], &same, &same);
         assert_eq!(found.len(), 2);
         assert!(found[1].starts_with("Possible Modify T"), "{found:?}");
+    }
+
+    #[test]
+    fn an_arn_stays_while_its_resource_does() {
+        let same = table(json!({"A": {"Fn::GetAtt": ["F", "Arn"]}}));
+        let follower = |id: &str, source: &str, of: &str| {
+            let mut change = entry("Modify", id, "Conditional");
+            let mut from = detail("Dynamic", source, "/Properties/A", "Always");
+            from.causing_entity = of.into();
+            change.details = vec![from];
+            change
+        };
+        let function = || entry("Modify", "F", "False");
+        let chain = [follower("I", "ResourceAttribute", "F.Arn"), follower("R", "ResourceReference", "I")];
+        let set = [&[function()], &chain[..]].concat();
+        assert_eq!(told(&set, &same, &same).len(), 1);
+        let set = [&[entry("Modify", "F", "True")], &chain[..]].concat();
+        assert_eq!(told(&set, &same, &same).len(), 3);
+        let set = [function(), follower("I", "ResourceAttribute", "F.Version"), follower("R", "ResourceReference", "I")];
+        assert_eq!(told(&set, &same, &same).len(), 3);
     }
 
     #[test]

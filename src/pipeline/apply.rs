@@ -105,6 +105,9 @@ pub async fn apply(stored: &StoredPlan, order: &Order, desk: Desk, lock: &StageL
     let mut outcomes = run_graph(&context, lock).await?;
     let place: BTreeMap<&str, usize> = stored.plan.stacks.iter().enumerate().map(|(i, s)| (s.name.as_str(), i)).collect();
     outcomes.sort_by_key(|o| place.get(o.name.as_str()).copied().unwrap_or(usize::MAX));
+    if order.freshness == Freshness::JustPlanned && order.prune == Prune::Delete {
+        context.keeper.forget_gone(&stored.plan).await?;
+    }
     context.keeper.end(&stored.plan, &outcomes).await?;
     Ok(Applied {
         version: VERSION,
@@ -165,16 +168,19 @@ async fn run_graph(context: &Arc<Context>, lock: &StageLock) -> Result<Vec<Stack
     }
     let mut running: JoinSet<StackOutcome> = JoinSet::new();
     loop {
-        lock.still_held().await.or_else(|e| if running.is_empty() { Err(e) } else { Ok(()) })?;
-        for name in graph.ready(plan, PARALLEL.saturating_sub(running.len())) {
-            if context.stop.begin_nothing.is_cancelled() {
-                break;
-            }
-            graph.waiting.remove(&name);
+        let held = lock.still_held().await;
+        // without the lock nothing new begins, but what runs is followed to its end
+        let may_begin = held.is_ok() && !context.stop.begin_nothing.is_cancelled();
+        let room = if may_begin { PARALLEL.saturating_sub(running.len()) } else { 0 };
+        for name in graph.ready(plan, room) {
+            graph.begin(&name);
             running.spawn(stack::run(context.clone(), name));
         }
         graph.skip_hopeless(plan);
-        let Some(next) = running.join_next().await else { break };
+        let Some(next) = running.join_next().await else {
+            held?;
+            break;
+        };
         let outcome = next.map_err(|e| Error::bug("apply.task", "applying a stack", e.to_string()))?;
         context.teller.tell(Progress::StackEnded(Box::new(outcome.clone())));
         context.keeper.stack_ended(&context.stored, &outcome).await?;
@@ -192,11 +198,18 @@ async fn run_graph(context: &Arc<Context>, lock: &StageLock) -> Result<Vec<Stack
 #[derive(Default)]
 struct Graph {
     waiting: BTreeSet<String>,
+    running: BTreeSet<String>,
     ended: BTreeMap<String, StackOutcome>,
 }
 
 impl Graph {
+    fn begin(&mut self, name: &str) {
+        self.waiting.remove(name);
+        self.running.insert(name.to_owned());
+    }
+
     fn end(&mut self, outcome: StackOutcome) {
+        self.running.remove(&outcome.name);
         self.ended.insert(outcome.name.clone(), outcome);
     }
 
@@ -212,10 +225,11 @@ impl Graph {
         waiting.filter(may_begin).take(room).map(|s| s.name.clone()).collect()
     }
 
+    /// A name that the plan does not have bars nothing.
     fn all_ended_well(&self, names: &[String]) -> bool {
-        names.iter().all(|n| {
-            let ended = self.ended.get(n).map(|o| o.ended);
-            matches!(ended, Some(Ended::Done | Ended::Unchanged)) || (ended.is_none() && !self.waiting.contains(n))
+        names.iter().all(|n| match self.ended.get(n) {
+            Some(outcome) => matches!(outcome.ended, Ended::Done | Ended::Unchanged),
+            None => !self.waiting.contains(n) && !self.running.contains(n),
         })
     }
 

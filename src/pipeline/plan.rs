@@ -115,7 +115,7 @@ impl Planner<'_> {
     async fn check_owners(&self, surveyed: &[Surveyed]) -> Result<()> {
         let stage = self.target.stage.as_str();
         let ours = self.bench.state.as_ref().map(|(s, _)| s);
-        let unknown = surveyed.iter().filter(|s| s.verdict.is_changed() && !ours.is_some_and(|o| o.stacks.contains_key(&s.name)));
+        let unknown = surveyed.iter().filter(|s| !ours.is_some_and(|o| o.stacks.contains_key(&s.name)));
         try_join_all(unknown.map(|s| async move {
             match self.bench.home.owner(s.region.as_str(), &s.name).await? {
                 Some(owner) if owner != stage => Err(home::owned(&s.name, &owner, stage)),
@@ -156,7 +156,7 @@ impl Planner<'_> {
             notes,
             timings: BTreeMap::from([("plan".to_owned(), begun.elapsed().as_secs_f64())]),
         };
-        StoredPlan { plan: plan.seal(), recipes }
+        StoredPlan::seal(plan, recipes)
     }
 }
 

@@ -67,7 +67,7 @@ pub async fn plan_removal(state: &StageState, aws: &Aws, retain: &[String]) -> R
         notes: Vec::new(),
         timings: BTreeMap::new(),
     };
-    Ok(StoredPlan { plan: plan.seal(), recipes })
+    Ok(StoredPlan::seal(plan, recipes))
 }
 
 /// The tools of a removal.

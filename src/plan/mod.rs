@@ -109,6 +109,20 @@ pub struct Bound {
     pub assets: Vec<String>,
 }
 
+/// Every change set of ours begins with this.
+pub const CHANGE_SET_PREFIX: &str = "offshoot-";
+
+impl Bound {
+    /// The same content against the same deployed state has the same name: a second plan finds the first one's change
+    /// set, and a stored plan cannot be made to execute another one.
+    pub fn change_set_name(&self) -> String {
+        let deployed = self.stack_id.as_ref().map(|id| format!("{id}@{}", self.last_updated.as_deref().unwrap_or_default()));
+        let parts = [self.template.as_str(), self.settings.as_str(), deployed.as_deref().unwrap_or_default()];
+        let digest = Digest::of_parts(parts);
+        format!("{CHANGE_SET_PREFIX}{}", digest.as_str().get(..24).unwrap_or_default())
+    }
+}
+
 /// What happens to a resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -281,8 +295,8 @@ impl Plan {
         self.stacks.iter().any(|s| s.action == StackAction::Delete || s.changes.iter().any(Change::loses_data))
     }
 
-    /// Sets [`Plan::digest`] from what decides the deployment; change-set ARNs and timings are left out.
-    pub fn seal(mut self) -> Self {
+    /// The parts of [`Plan::digest`]: what decides the deployment; change-set ARNs and timings are left out.
+    fn parts(&self) -> Vec<Vec<u8>> {
         let mut parts: Vec<Vec<u8>> = vec![
             self.app.clone().into_bytes(),
             self.stage.clone().into_bytes(),
@@ -296,7 +310,6 @@ impl Plan {
             let changes = serde_json::to_vec(&(&stack.changes, &stack.iam, &stack.network)).unwrap_or_default();
             parts.extend([head, bound, changes]);
         }
-        self.digest = Digest::of_parts(parts).to_string();
-        self
+        parts
     }
 }

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::Plan;
+use super::{Plan, StackPlan};
 use crate::error::{Error, Result};
+use crate::names::Digest;
 
 /// What `plan --out` writes and the stage's bucket keeps: readable as a [`Plan`], executable with its recipes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -94,6 +95,21 @@ pub struct FunctionCode {
 }
 
 impl StoredPlan {
+    /// Sets the plan's digest: over the plan, and over how exactly it is carried out.
+    pub fn seal(mut plan: Plan, recipes: BTreeMap<String, Recipe>) -> StoredPlan {
+        let mut parts = plan.parts();
+        parts.push(serde_json::to_vec(&recipes).unwrap_or_default());
+        plan.digest = Digest::of_parts(parts).to_string();
+        StoredPlan { plan, recipes }
+    }
+
+    /// The digest is that of the content, and each change set is the one that was made for it.
+    fn is_whole(&self) -> bool {
+        let same = StoredPlan::seal(self.plan.clone(), self.recipes.clone()).plan.digest == self.plan.digest;
+        let own = |s: &StackPlan| s.change_set.as_ref().is_none_or(|arn| arn.contains(&format!(":changeSet/{}/", s.bound.change_set_name())));
+        same && self.plan.stacks.iter().all(own)
+    }
+
     /// Reads a stored plan. Errors: not JSON, or a format that this version does not know, with line and column.
     pub fn parse(text: &str, name: &str) -> Result<StoredPlan> {
         let doing = format!("reading the plan {name}");
@@ -104,7 +120,7 @@ impl StoredPlan {
             let what = format!("it has format version {}, this offshoot reads {}", plan.plan.version, super::VERSION);
             return Err(Error::usage("plan.version", doing, what).next("make a new plan with this version"));
         }
-        if plan.plan.clone().seal().digest != plan.plan.digest {
+        if !plan.is_whole() {
             return Err(Error::refused("plan.tampered", doing, format!("its content does not give its digest {}", plan.plan.digest))
                 .next("somebody edited it; make a new plan"));
         }

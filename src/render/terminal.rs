@@ -14,15 +14,22 @@ const MANY_STACKS: usize = 12;
 /// How many replaced or removed resources without data a short plan names.
 const SHORT_DANGERS: usize = 10;
 
-/// The whole plan as text for a terminal or a log.
+/// The whole plan as text for a terminal or a log, with the command that deploys it.
 pub fn plan(plan: &Plan, style: Style) -> String {
+    let mut out = changes(plan, style);
+    out.push_str(&closing(plan, style));
+    out
+}
+
+/// The plan without the command that deploys it: for a command that is about to carry it out, or to refuse it.
+pub fn changes(plan: &Plan, style: Style) -> String {
     let mut out = head(plan, style);
     out.push_str(&danger(plan, style));
     out.push_str(&stacks(plan, style));
     out.push_str(&notes(plan, style));
     // every list that was cut ends in a line of its own that begins with an ellipsis
     let shortened = style.detail == Detail::Short && out.lines().any(|line| line.trim_start().starts_with("… and"));
-    out.push_str(&closing(plan, shortened, style));
+    out.push_str(&middle(plan, shortened, style));
     out
 }
 
@@ -155,7 +162,8 @@ fn notes(plan: &Plan, style: Style) -> String {
     out
 }
 
-fn closing(plan: &Plan, shortened: bool, style: Style) -> String {
+/// The end of the changes: where the time went, and that not everything was shown.
+fn middle(plan: &Plan, shortened: bool, style: Style) -> String {
     let mut out = "\n".to_owned();
     if style.detail == Detail::Full && !plan.timings.is_empty() {
         let steps: Vec<String> = plan.timings.iter().map(|(k, s)| format!("{} {}", clean(k), seconds(*s))).collect();
@@ -172,6 +180,15 @@ fn closing(plan: &Plan, shortened: bool, style: Style) -> String {
             style.columns(),
         ));
     }
+    out
+}
+
+fn closing(plan: &Plan, style: Style) -> String {
+    if !plan.has_changes() {
+        return String::new();
+    }
+    let digest = facts::digest(&plan.digest);
+    let mut out = String::new();
     let what = match facts::destroys(plan) {
         what if what.is_empty() => "is not deployed yet".to_owned(),
         what => format!("{what}: read it again before you deploy it"),

@@ -1,10 +1,10 @@
-// Loaded into a CDK app's Node process: hands the bundling of NodejsFunction over to Offshoot, which bundles all functions at once.
+// Loaded into a CDK app's Node process: hands the bundling of functions over to Offshoot, which does it for all at once.
 //
 // Everything stays the library's own (the same constructs, hence the same tree, names and metadata) except two calls.
 // `AssetStaging.stageByBundling` sends the esbuild arguments to Offshoot in place of running them, and the synthesizer's
 // `addFileAsset` is put off until the hash is known; bucket and key are Lazy meanwhile. What looks unfamiliar is left to
-// the library, and said in a "fallback" message. No frame of this file is on the stack while the app builds its tree,
-// because the library writes its callers into the assembly's metadata.
+// the library, and said in a "fallback" message. No frame of this file is on the stack while the app builds its tree:
+// the library writes its callers into the assembly's metadata.
 'use strict';
 const Module = require('module');
 if (process.env.OFFSHOOT_COMPILE_CACHE) Module.enableCompileCache?.(process.env.OFFSHOOT_COMPILE_CACHE);
@@ -35,32 +35,30 @@ class Pipes {
         this.rest = this.rest.subarray(end + 1);
         return JSON.parse(line);
       }
-      const size = fs.readSync(this.in, chunk, 0, chunk.length, null);
+      const size = fs.readSync(this.in, chunk);
       if (size === 0) throw new Error('Offshoot closed the pipe that brings bundled functions.');
       this.rest = Buffer.concat([this.rest, chunk.subarray(0, size)]);
     }
   }
 }
 
-let pipes; // of the one process that loads aws-cdk-lib first, undefined in every other
-let asked = false;
+let pipes; // of the one process that loads aws-cdk-lib first; null in every other
 
 /** Makes this process the one that talks to Offshoot; its children inherit no pipes and stay silent. */
 function claim() {
-  if (asked) return pipes !== undefined;
-  asked = true;
+  if (pipes !== undefined) return pipes !== null;
+  pipes = null;
   const { OFFSHOOT_HOOK_REQUEST: request, OFFSHOOT_HOOK_REPLY: reply } = process.env;
   if (!request || !reply || !require('worker_threads').isMainThread) return false;
   delete process.env.OFFSHOOT_HOOK_REQUEST;
   delete process.env.OFFSHOOT_HOOK_REPLY;
   pipes = new Pipes(request, reply);
-  process.on('exit', () => pipes.send({ t: 'done', files: localFiles() }));
+  process.on('exit', () => {
+    const own = (file) => file !== __filename && !file.includes(`${path.sep}node_modules${path.sep}`);
+    // Modules that came by `import` are not in this cache: then the list is not complete.
+    pipes.send({ t: 'done', files: Object.keys(Module._cache).filter(own), complete: process.mainModule !== undefined });
+  });
   return true;
-}
-
-function localFiles() {
-  const foreign = `${path.sep}node_modules${path.sep}`;
-  return Object.keys(require.cache).filter((file) => file !== __filename && !file.includes(foreign));
 }
 
 // ---- functions taken out, waiting for their asset ------------------------------------------------------------------
@@ -79,11 +77,6 @@ class Taken {
     waiting.push(this);
   }
 
-  /** What AssetStaging takes over as the result of its bundling. */
-  staged() {
-    return { assetHash: this.placeholder, stagedPath: this.placeholder, packaging: 'zip', isArchive: true };
-  }
-
   /** Stands in for the synthesizer's addFileAsset, whose call is kept for later. */
   addLater(source) {
     const { synthesizer, lib } = this;
@@ -93,7 +86,11 @@ class Taken {
     const manifest = manifestOf(synthesizer);
     this.files = manifest.files;
     this.before = Object.keys(manifest.files).length;
-    settleBeforeEmitting(manifest);
+    manifest.emitManifest = (...args) => {
+      delete manifest.emitManifest; // an asset whose function never reaches a template is listed all the same
+      settleAll();
+      return manifest.emitManifest(...args);
+    };
     this.hidePlaceholders();
     const lazy = (name) => lib.Lazy.string({ produce: () => this.value('location')[name] });
     return Object.fromEntries(['bucketName', 'objectKey', 'httpUrl', 's3ObjectUrl'].map((name) => [name, lazy(name)]));
@@ -108,20 +105,16 @@ class Taken {
       const set = (value) => Object.defineProperty(object, name, { value, writable: true });
       Object.defineProperty(object, name, { configurable: true, enumerable: true, get: () => this.value(name), set });
     };
-    for (const name of ['assetHash', 'stagedPath', 'absoluteStagedPath']) now(staging, name);
-    for (const name of ['assetHash', 'sourceHash']) now(asset, name);
+    ['assetHash', 'stagedPath', 'absoluteStagedPath'].forEach((name) => now(staging, name));
+    ['assetHash', 'sourceHash'].forEach((name) => now(asset, name));
     asset.assetPath = lib.Lazy.string({ produce: () => this.value('assetPath') });
   }
 
   /** A real value in place of a placeholder, asking for it when it is not there yet. */
   value(name) {
     if (!this.real) settleAll();
-    if (!this.real) throw new Error(this.complaint());
+    if (!this.real) throw new Error(complaint(this));
     return this.real[name];
-  }
-
-  complaint() {
-    return `bundling ${this.path} (${this.entry}):\n${this.reply?.error ?? 'no bundle came'}`;
   }
 
   /** Puts the asset into the assembly and registers it, as AssetStaging and Asset would have done at once. */
@@ -142,10 +135,15 @@ class Taken {
     const assetHash = hash && !salted ? hash : lib.FileSystem.fingerprint(dir, staging.fingerprintOptions);
     if (!hash && !salted) pipes.send({ t: 'hashed', id: this.id, hash: assetHash, dir });
     const stagedPath = path.resolve(staging.assetOutdir, `asset.${assetHash}`);
-    copyAsset(dir, stagedPath);
+    if (!fs.existsSync(stagedPath)) {
+      copyFolder(dir, stagedPath);
+      fs.chmodSync(stagedPath, 0o777); // as the library's own bundling folder
+    }
     return { assetHash, stagedPath };
   }
 }
+
+const complaint = ({ path, entry, reply }) => `bundling ${path} (${entry}):\n${reply?.error ?? 'no bundle came'}`;
 
 /** Asks for everything that waits, blocks for the answers, and finishes the assets in the library's own order. */
 function settleAll() {
@@ -158,12 +156,12 @@ function settleAll() {
     if (open.has(reply.id)) open.get(reply.id).reply = reply;
     open.delete(reply.id);
   }
-  const [bad, good] = [[], []];
-  for (const taken of batch) (taken.reply.error === undefined ? good : bad).push(taken);
+  const bad = batch.filter((taken) => taken.reply.error !== undefined);
+  const good = batch.filter((taken) => !bad.includes(taken));
   for (const files of new Set(good.map((taken) => taken.files))) {
     addInOrder(files, good.filter((taken) => taken.files === files));
   }
-  if (bad.length > 0) throw new Error(bad.map((taken) => taken.complaint()).join('\n'));
+  if (bad.length > 0) throw new Error(bad.map(complaint).join('\n'));
 }
 
 /** Adds late assets to a manifest at the places they would have had, so that assets.json keeps its order. */
@@ -174,34 +172,16 @@ function addInOrder(files, batch) {
     if (files[hash]) Object.assign(files[hash].destinations, entry.destinations);
     else files[hash] = entry;
   };
-  let next = 0;
+  const first = known.length;
   for (const taken of batch) {
-    while (next < Math.min(taken.before, known.length)) putBack(known[next++]);
+    known.splice(0, taken.before - (first - known.length)).forEach(putBack);
     taken.settle();
   }
-  known.slice(next).forEach(putBack);
-}
-
-/** An asset whose function never reaches a template is still listed in the manifest. */
-function settleBeforeEmitting(manifest) {
-  if (Object.hasOwn(manifest, 'emitManifest') || typeof manifest.emitManifest !== 'function') return;
-  manifest.emitManifest = (...args) => {
-    delete manifest.emitManifest;
-    settleAll();
-    return manifest.emitManifest(...args);
-  };
-}
-
-function copyAsset(from, to) {
-  if (fs.existsSync(to)) return;
-  const building = `${to}-building-${process.pid}`;
-  copyFolder(from, building);
-  fs.renameSync(building, to);
+  known.forEach(putBack);
 }
 
 function copyFolder(from, to) {
-  fs.mkdirSync(to, { recursive: true });
-  fs.chmodSync(to, 0o777); // the mode of the library's own bundling folder
+  fs.mkdirSync(to);
   for (const entry of fs.readdirSync(from, { withFileTypes: true })) {
     const [source, target] = [path.join(from, entry.name), path.join(to, entry.name)];
     if (entry.isDirectory()) copyFolder(source, target);
@@ -213,25 +193,28 @@ function copyFolder(from, to) {
 
 /** A reason why a function is left to the library, in words for people. */
 class OwnWay extends Error {}
+const MORE = 'runs other commands beside esbuild (commandHooks)';
 
 // Arguments that only mean the same thing when esbuild builds one entry by itself.
-const ALONE = /^--(bundle|outdir|outbase|entry-names|chunk-names|splitting|watch|serve|servedir|out-extension|analyze|version|help)\b/;
+const ALONE = /^--(bundle|out(dir|base|-extension)|(entry|chunk)-names|splitting|watch|serve|servedir|analyze|version|help)\b/;
 
 /** The esbuild call of one function, from the library itself: its local bundling runs with spawnSync only recorded. */
 function esbuildCall(bundling, outDir) {
   const props = bundling.props;
-  if (!props || !bundling.constructor.esbuildInstallation) throw new OwnWay('esbuild is not installed where the app can find it');
+  if (!props || !bundling.constructor.esbuildInstallation) throw new OwnWay('finds no esbuild in the app');
   if (props.forceDockerBundling || typeof bundling.local?.tryBundle !== 'function') throw new OwnWay('is bundled in Docker');
   if (props.nodeModules?.length) throw new OwnWay("uses nodeModules, which the app's own bundling installs");
   if (props.preCompilation) throw new OwnWay('uses preCompilation, which runs the TypeScript compiler first');
 
   const calls = recordSpawns(() => bundling.local.tryBundle(outDir, bundling));
-  if (calls.length !== 1) throw new OwnWay(calls.length === 0 ? 'runs no esbuild' : 'uses commandHooks that run other commands');
+  if (calls.length !== 1) throw new OwnWay(calls.length === 0 ? 'runs no esbuild' : MORE);
   const { file, args, options } = calls[0];
   const words = file === 'bash' && args[0] === '-c' ? shellWords(args[1]) : [file, ...args];
   const bundle = words.indexOf('--bundle');
   if (bundle < 1 || path.basename(words[bundle - 1]) !== 'esbuild') throw new OwnWay('bundles by an unfamiliar command');
-  return { ...readArguments(words.slice(bundle + 1), outDir), cwd: options.cwd, env: props.environment ?? null };
+  const from = { cwd: options.cwd, env: props.environment ?? null, lock: props.depsLockFilePath };
+  const esbuild_version = bundling.constructor.esbuildInstallation.version ?? null;
+  return { ...readArguments(words.slice(bundle + 1), outDir), ...from, esbuild_version };
 }
 
 function readArguments(words, outDir) {
@@ -270,16 +253,15 @@ function recordSpawns(run) {
   return calls;
 }
 
-/** The words of a simple shell command (older libraries run `bash -c`); whatever bash would replace or chain is refused. */
+/** The words of a simple `bash -c` command (older libraries); whatever bash would replace or chain is refused. */
 function shellWords(text) {
   const token = /'([^']*)'|"((?:[^"\\$`]|\\[^])*)"|\\([^])|([ \t\n]+)|([^\s'"\\$`|&;<>(){}]+)/gy;
   const words = [];
   let word;
   while (token.lastIndex < text.length) {
-    const at = token.lastIndex;
-    const part = token.exec(text);
-    const [, single, double, escaped, space, plain] = part ?? [];
-    if (!part || (word === undefined && /^[#~]/.test(plain))) throw new OwnWay(`needs a shell: ${JSON.stringify(text[at])} is in its command`);
+    const [part, single, double, escaped, space, plain] = token.exec(text) ?? [];
+    const rewritten = part === undefined || (word === undefined && /^[#~]/.test(plain));
+    if (rewritten) throw new OwnWay(text.includes(' && ') ? MORE : 'has esbuild arguments that the shell rewrites');
     if (space !== undefined) {
       if (word !== undefined) words.push(word);
       word = undefined;
@@ -304,41 +286,32 @@ function onlyAdds(lib, synthesizer) {
   return (is(lib.DefaultStackSynthesizer) || is(lib.CliCredentialsStackSynthesizer)) && Boolean(manifestOf(synthesizer)?.files);
 }
 
-/** The first thing that is not as it is in the libraries this file knows. */
-function unfamiliar(lib, Bundling) {
-  const { AssetStaging, DefaultStackSynthesizer, FileSystem, Lazy, Stack } = lib;
-  const functions = {
-    'Bundling.bundle': Bundling?.bundle,
-    'AssetStaging.stageByBundling': AssetStaging?.prototype.stageByBundling,
-    'AssetStaging.relativeStagedPath': AssetStaging?.prototype.relativeStagedPath,
-    'AssetStaging.assetCache': AssetStaging?.assetCache?.cache?.delete,
-    'DefaultStackSynthesizer.addFileAsset': DefaultStackSynthesizer?.prototype.addFileAsset,
-    'FileSystem.fingerprint': FileSystem?.fingerprint,
-    'Lazy.string': Lazy?.string,
-    'Stack.of': Stack?.of,
-  };
-  return Object.keys(functions).find((name) => typeof functions[name] !== 'function');
-}
+// What of the library's inside this file builds on.
+const KNOWN =
+  'AssetStaging.prototype.stageByBundling AssetStaging.prototype.relativeStagedPath AssetStaging.assetCache.cache.delete ' +
+  'DefaultStackSynthesizer.prototype.addFileAsset FileSystem.fingerprint Lazy.string Stack.of';
 
 function patchLibrary(lib, Bundling) {
   const { prototype } = lib.AssetStaging;
   const { stageByBundling } = prototype;
   const suffix = String(prototype.bundle).includes('-building') ? '-building' : '';
   prototype.stageByBundling = function (bundling, skip, ...others) {
-    const itself = () => stageByBundling.call(this, bundling, skip, ...others);
+    const itself = () => {
+      // AssetStaging forgets this once it is made, but needs it when Offshoot sends a function back.
+      if ('_sourceStats' in this) this._sourceStats ??= fs.statSync(this.sourcePath);
+      return stageByBundling.call(this, bundling, skip, ...others);
+    };
     if (skip || !(bundling instanceof Bundling)) return itself();
     const name = (this.node.scope?.node.scope ?? this).node.path;
     try {
-      if (!onlyAdds(lib, lib.Stack.of(this).synthesizer)) throw new OwnWay('is in a stack whose synthesizer does more than the usual');
+      if (!onlyAdds(lib, lib.Stack.of(this).synthesizer)) throw new OwnWay('is in a stack with a synthesizer of its own');
       if (this.hashType !== 'output') throw new OwnWay('sets its own asset hash');
-      if (!this.fingerprintOptions || !this.assetOutdir || !this.cacheKey || typeof this.node.scope.addResourceMetadata !== 'function') {
-        throw new OwnWay('is staged in an unfamiliar way');
-      }
+      const familiar = this.fingerprintOptions && this.assetOutdir && this.cacheKey && this.node.scope?.addResourceMetadata;
+      if (!familiar) throw new OwnWay('is staged in an unfamiliar way');
       const out_dir = path.resolve(this.assetOutdir, `bundling-temp-${this.cacheKey}${suffix}`);
-      const call = esbuildCall(bundling, out_dir);
-      const esbuild_version = Bundling.esbuildInstallation.version ?? null;
-      const request = { path: name, ...call, lock: bundling.props.depsLockFilePath, esbuild_version, out_dir };
-      return new Taken(lib, this, () => restat(this, itself), request).staged();
+      const request = { path: name, ...esbuildCall(bundling, out_dir), out_dir };
+      const { placeholder } = new Taken(lib, this, itself, request);
+      return { assetHash: placeholder, stagedPath: placeholder, packaging: 'zip', isArchive: true };
     } catch (error) {
       if (!(error instanceof OwnWay)) throw error;
       pipes.send({ t: 'fallback', path: name, why: error.message });
@@ -347,35 +320,25 @@ function patchLibrary(lib, Bundling) {
   };
 }
 
-/** AssetStaging forgets what it knows of its source once it is made; staging again needs it. */
-function restat(staging, run) {
-  if ('_sourceStats' in staging) staging._sourceStats = fs.statSync(staging.sourcePath);
-  return run();
-}
-
-const BUNDLING = path.join('/aws-lambda-nodejs', 'lib', 'bundling.js');
-
 /** Waits for aws-cdk-lib, loaded by whom- and howsoever: every CommonJS module goes through the cache. Each copy is patched. */
 function watchLibrary() {
-  Module._cache = new Proxy(Module._cache, {
-    set(cache, file, module) {
-      if (typeof file === 'string' && file.endsWith(BUNDLING)) expectBundling(module, file.slice(0, -BUNDLING.length));
-      cache[file] = module;
-      return true;
-    },
-  });
+  const bundling = path.join('/aws-cdk-lib', 'aws-lambda-nodejs', 'lib', 'bundling.js');
+  const set = (cache, file, module) => {
+    if (typeof file === 'string' && file.endsWith(bundling) && claim()) expectBundling(module, path.join(file, '../../..'));
+    return Reflect.set(cache, file, module);
+  };
+  Module._cache = new Proxy(Module._cache, { set });
 }
 
 /** Patches the library in the moment in which it exports the class that bundles. */
 function expectBundling(module, root) {
-  const { name, version } = require(path.join(root, 'package.json'));
-  if (name !== 'aws-cdk-lib' || !claim()) return;
+  const { version } = require(path.join(root, 'package.json'));
   pipes.send({ t: 'hello', node: process.versions.node, lib: version, lib_dir: root });
   const set = (Bundling) => {
     if (!Bundling) return;
     Object.defineProperty(module.exports, 'Bundling', { value: Bundling, writable: true });
     const lib = require(path.join(root, 'core'));
-    const odd = unfamiliar(lib, Bundling);
+    const odd = KNOWN.split(' ').find((name) => typeof name.split('.').reduce((at, key) => at?.[key], lib) !== 'function');
     if (odd) pipes.send({ t: 'fallback', path: '*', why: `aws-cdk-lib ${version} has an unknown inside (${odd})` });
     else patchLibrary(lib, Bundling);
   };
@@ -393,27 +356,28 @@ function loadTypeScript(mapFile) {
   const handler = require('vm').compileFunction(compile, ['source'], { filename: 'node:offshoot' })(source);
   for (const extension of ['.ts', '.tsx', '.mts', '.cts']) Module._extensions[extension] = handler;
   const resolve = Module._resolveFilename;
+  const isFile = (file) => fs.statSync(file, { throwIfNoEntry: false })?.isFile() ?? false;
   Module._resolveFilename = function (request, parent, ...others) {
-    if (/^\.\.?(\/|$)/.test(request) && transpiled.has(parent?.filename)) {
-      const base = path.resolve(path.dirname(parent.filename), request);
-      const stem = base.replace(/\.([cm]?)js$/, '.$1ts');
-      const names = [stem, `${base}.ts`, `${base}.tsx`, stem.replace(/\.ts$/, '.tsx'), `${base}/index.ts`, `${base}/index.tsx`];
-      const file = names.find((name) => transpiled.has(name));
-      if (file && !isFile(base)) return file;
-    }
-    return resolve.call(this, request, parent, ...others);
+    const plain = () => resolve.call(this, request, parent, ...others);
+    if (!/^\.\.?(\/|$)/.test(request) || !/\.[cm]?tsx?$/.test(parent?.filename)) return plain();
+    const base = path.resolve(path.dirname(parent.filename), request);
+    if (isFile(base)) return plain();
+    return typeScriptNames(request, base).find((name) => transpiled.has(name) || isFile(name)) ?? plain();
   };
 }
 
-function isFile(file) {
-  return fs.statSync(file, { throwIfNoEntry: false })?.isFile() ?? false;
+/** What a relative request may mean in TypeScript, in esbuild's order. */
+function typeScriptNames(request, base) {
+  const index = [`${base}/index.tsx`, `${base}/index.ts`];
+  if (/(^|\/)\.{0,2}$/.test(request)) return index;
+  const written = base.replace(/\.([cm]?)js$/, '.$1ts'); // `./x.js` may be written for `./x.ts`
+  return [written, written.replace(/\.ts$/, '.tsx'), `${base}.tsx`, `${base}.ts`, `${base}.js`, ...index];
 }
 
 function transpile(file) {
-  const esbuild = Module.createRequire(file)('esbuild');
   const target = `node${process.versions.node}`;
-  const options = { bundle: false, write: false, format: 'cjs', platform: 'node', sourcemap: 'inline', target, logLevel: 'silent' };
-  return esbuild.buildSync({ ...options, entryPoints: [file] }).outputFiles[0].text;
+  const options = { write: false, format: 'cjs', platform: 'node', sourcemap: 'inline', target, logLevel: 'silent' };
+  return Module.createRequire(file)('esbuild').buildSync({ ...options, entryPoints: [file] }).outputFiles[0].text;
 }
 
 // ---- start -------------------------------------------------------------------------------------------------------------

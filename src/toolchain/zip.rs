@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, BufWriter, Seek, Write};
+use std::io::{self, BufWriter, Read as _, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
@@ -47,11 +47,18 @@ pub fn zip(source: &Path, target: &Path) -> Result<Zipped> {
     Ok(Zipped { path: target.to_path_buf(), size_bytes, sha256_base64 })
 }
 
-fn collect(root: &Path, folder: &Path, prefix: &str, depth: usize, files: &mut BTreeMap<String, PathBuf>) -> Result<()> {
+fn collect(
+    root: &Path,
+    folder: &Path,
+    prefix: &str,
+    depth: usize,
+    files: &mut BTreeMap<String, PathBuf>,
+) -> Result<()> {
     let doing = || format!("zipping {}", root.display());
     if depth > MAX_DEPTH {
         let what = format!("{} lies more than {MAX_DEPTH} folders deep", folder.display());
-        return Err(Error::failed("asset.too_deep", doing(), what).next("look for a symbolic link that leads to its own parent"));
+        return Err(Error::failed("asset.too_deep", doing(), what)
+            .next("look for a symbolic link that leads to its own parent"));
     }
     for entry in std::fs::read_dir(folder).map_err(|error| Error::io(doing(), folder, error))? {
         let entry = entry.map_err(|error| Error::io(doing(), folder, error))?;
@@ -93,8 +100,14 @@ fn is_executable(meta: &std::fs::Metadata) -> bool {
 }
 
 fn digest(path: &Path) -> io::Result<(u64, String)> {
+    let mut file = File::open(path)?;
     let mut hash = Sha256::new();
-    let bytes = std::fs::read(path)?; let size_bytes = bytes.len() as u64; hash.update(&bytes);
+    let mut chunk = vec![0; 64 * 1024];
+    let mut size_bytes = 0;
+    while let size @ 1.. = file.read(&mut chunk)? {
+        hash.update(chunk.get(..size).unwrap_or_default());
+        size_bytes += size as u64;
+    }
     Ok((size_bytes, base64::engine::general_purpose::STANDARD.encode(hash.finalize())))
 }
 
@@ -116,7 +129,7 @@ mod tests {
         let (a, b) = (make(&["index.js", "lib/b.js", "a.js"]), make(&["a.js", "lib/b.js", "index.js"]));
         assert_eq!((a.size_bytes, a.sha256_base64.clone()), (b.size_bytes, b.sha256_base64));
         let mut archive = ::zip::ZipArchive::new(File::open(a.path).unwrap()).unwrap();
-        let names: Vec<_> = (0..3).map(|index| archive.by_index(index).unwrap().name().to_owned()).collect();
+        let names: Vec<_> = (0..3).map(|index| archive.by_index(index).unwrap().name().unwrap().to_string()).collect();
         assert_eq!(names, ["a.js", "index.js", "lib/b.js"]);
         assert_eq!(archive.by_index(0).unwrap().unix_mode().unwrap() & 0o777, 0o644);
     }

@@ -1,3 +1,11 @@
-//! End-to-end tests: the real binary against MiniStack; see `make test`.
+//! End to end: the real binary against MiniStack, an AWS emulator; only with OFFSHOOT_E2E=1.
 
-fn main() {}
+mod clean_env;
+mod cloud;
+mod http;
+mod kill;
+mod kill_app;
+mod notes;
+mod parity;
+mod proxy;
+mod repo;

@@ -177,6 +177,22 @@ async fn faults_strike_as_often_as_asked() {
 }
 
 #[tokio::test]
+async fn a_call_without_an_answer_ends_with_the_clients_time_limit() {
+    let fake = FakeAws::start().await;
+    fake.make_bucket(ACCOUNT, REGION, "b");
+    let limit = aws_config::timeout::TimeoutConfig::builder();
+    let limit = limit.operation_attempt_timeout(std::time::Duration::from_millis(100)).build();
+    let config = config(&fake, "test").await.into_builder().timeout_config(limit).build();
+    fake.inject("s3", "PutObject", Fault::Timeout, 1);
+    fake.inject_after(1, "s3", "PutObject", Fault::LostAnswer, 1);
+    let client = aws_sdk_s3::Client::new(&config);
+    let body = || ByteStream::from_static(b"v");
+    client.put_object().bucket("b").key("k").body(body()).send().await.expect("the second attempt is answered");
+    client.put_object().bucket("b").key("l").body(body()).send().await.expect("written twice, answered once");
+    assert_eq!((fake.writes().len(), fake.carried_out().len()), (4, 3));
+}
+
+#[tokio::test]
 async fn hooks_run_between_the_work_and_the_answer() {
     let fake = FakeAws::start().await;
     fake.make_bucket(ACCOUNT, REGION, "b");

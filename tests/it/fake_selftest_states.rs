@@ -119,3 +119,44 @@ async fn code_that_was_not_published_fails_the_function() {
     let missing = client.create_stack().stack_name("other").template_url(url).send().await.expect_err("no template");
     assert!(missing.message().unwrap_or("").starts_with("S3 error: The specified key does not exist."));
 }
+
+#[tokio::test]
+async fn a_creation_whose_rollback_fails_can_only_be_deleted() {
+    let fake = FakeAws::start().await;
+    let client = client(&fake).await;
+    let template = json!({"Resources": {
+        "First": {"Type": "AWS::SQS::Queue"},
+        "Second": {"Type": "AWS::SNS::Topic", "DependsOn": "First"},
+    }});
+    fake.fail_resource_on(On::Create, "app", "Second", "No");
+    fake.fail_resource_on(On::Rollback, "app", "First", "Not gone");
+    client.create_stack().stack_name("app").template_body(template.to_string()).send().await.expect("begun");
+    assert_eq!(settle(&client, "app").await.last().map(String::as_str), Some("ROLLBACK_FAILED"));
+    let id = fake.stack("app").expect("a stack").id;
+    client.delete_stack().stack_name("app").send().await.expect("begun");
+    settle(&client, &id).await;
+    assert_eq!(fake.status(&id), "DELETE_COMPLETE");
+}
+
+#[tokio::test]
+async fn a_big_stack_is_served_in_good_time() {
+    let fake = FakeAws::start().await;
+    let client = client(&fake).await;
+    let chain = |delay: u32| {
+        let queue = |n: usize| {
+            let tags =
+                if n == 0 { json!([]) } else { json!([{"Key": "before", "Value": {"Ref": format!("Q{}", n - 1)}}]) };
+            json!({"Type": "AWS::SQS::Queue", "Properties": {"DelaySeconds": delay, "Tags": tags}})
+        };
+        json!({"Resources": (0..200).map(|n| (format!("Q{n}"), queue(n))).collect::<serde_json::Map<_, _>>()})
+    };
+    fake.instant();
+    let bucket = fake.bootstrap_here();
+    fake.seed_stack("app", &chain(1));
+    fake.put_object(&bucket, "big.json", chain(2).to_string());
+    let url = format!("https://{bucket}.s3.us-east-1.amazonaws.com/big.json");
+    let began = std::time::Instant::now();
+    client.update_stack().stack_name("app").template_url(url).send().await.expect("begun");
+    assert_eq!(settle(&client, "app").await, ["UPDATE_COMPLETE"]);
+    assert!(began.elapsed().as_secs() < 10, "{:?}", began.elapsed());
+}

@@ -24,7 +24,12 @@ fn configured(config: &SdkConfig, service: Service) -> Option<String> {
     if config.get_origin("endpoint_url").is_client_config() {
         return general();
     }
-    let key = ServiceConfigKey::builder().service_id(service.id).env("AWS_ENDPOINT_URL").profile("endpoint_url").build().ok()?;
+    let key = ServiceConfigKey::builder()
+        .service_id(service.id)
+        .env("AWS_ENDPOINT_URL")
+        .profile("endpoint_url")
+        .build()
+        .ok()?;
     config.service_config().and_then(|c| c.load_config(key)).or_else(general)
 }
 
@@ -68,7 +73,10 @@ mod tests {
         assert_eq!(at(EC2.service, "cn-north-1"), ("ec2.cn-north-1.amazonaws.com.cn".into(), "cn-north-1".into()));
         assert_eq!(at(ROUTE_53.service, "eu-west-1"), ("route53.amazonaws.com".into(), "us-east-1".into()));
         assert_eq!(at(ROUTE_53.service, "cn-north-1"), ("route53.amazonaws.com.cn".into(), "cn-northwest-1".into()));
-        assert_eq!(at(ROUTE_53.service, "us-gov-east-1"), ("route53.us-gov.amazonaws.com".into(), "us-gov-west-1".into()));
+        assert_eq!(
+            at(ROUTE_53.service, "us-gov-east-1"),
+            ("route53.us-gov.amazonaws.com".into(), "us-gov-west-1".into())
+        );
         assert_eq!(host(EC2.service, "us-east-1", true).0, "ec2-fips.us-east-1.amazonaws.com");
     }
 
@@ -86,6 +94,9 @@ mod tests {
         assert_eq!(of(&general, LOAD_BALANCING.service, "eu-west-1").url, "http://AWS_ENDPOINT_URL");
         assert_eq!(of(&general, EC2.service, "eu-west-1").url, "http://general");
         assert_eq!(of(&general, ROUTE_53.service, "eu-west-1").signing_region, "us-east-1");
-        assert_eq!(of(&SdkConfig::builder().build(), EC2.service, "eu-west-1").url, "https://ec2.eu-west-1.amazonaws.com");
+        assert_eq!(
+            of(&SdkConfig::builder().build(), EC2.service, "eu-west-1").url,
+            "https://ec2.eu-west-1.amazonaws.com"
+        );
     }
 }

@@ -22,9 +22,12 @@ const THROTTLES: [&str; 10] = [
     "EC2ThrottledException",
 ];
 
-/// An answer that is not a success.
+/// An answer that is not a success. Boxed, since every call's result carries the room for it.
 #[derive(Debug)]
-pub(super) struct Refusal {
+pub(super) struct Refusal(Box<Said>);
+
+#[derive(Debug)]
+struct Said {
     meta: ErrorMetadata,
     status: u16,
     body: String,
@@ -33,7 +36,9 @@ pub(super) struct Refusal {
 impl Refusal {
     pub fn of(response: &HttpResponse) -> Refusal {
         let body = String::from_utf8_lossy(response.body().bytes().unwrap_or_default()).into_owned();
-        let (code, message) = from_json(response.headers().get("x-amzn-errortype"), &body).or_else(|| from_xml(&body)).unwrap_or_default();
+        let (code, message) = from_json(response.headers().get("x-amzn-errortype"), &body)
+            .or_else(|| from_xml(&body))
+            .unwrap_or_default();
         let mut meta = ErrorMetadata::builder();
         if !code.is_empty() {
             // one word for all throttles, which the house's errors know
@@ -42,20 +47,20 @@ impl Refusal {
             let message = message.split("\n\n").next().unwrap_or_default().to_owned();
             meta = meta.code(code).message(message);
         }
-        Refusal { meta: meta.build(), status: response.status().as_u16(), body }
+        Refusal(Box::new(Said { meta: meta.build(), status: response.status().as_u16(), body }))
     }
 }
 
 impl ProvideErrorMetadata for Refusal {
     fn meta(&self) -> &ErrorMetadata {
-        &self.meta
+        &self.0.meta
     }
 }
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let start: String = self.body.chars().take(200).collect();
-        write!(f, "HTTP {}: {}", self.status, start.trim())
+        let start: String = self.0.body.chars().take(200).collect();
+        write!(f, "HTTP {}: {}", self.0.status, start.trim())
     }
 }
 
@@ -69,7 +74,7 @@ impl ClassifyRetry for Patience {
     fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
         let Some(Err(error)) = context.output_or_error() else { return RetryAction::NoActionIndicated };
         let refusal = error.as_operation_error().and_then(|e| e.downcast_ref::<Refusal>());
-        match refusal.and_then(|r| r.meta.code()) {
+        match refusal.and_then(|r| r.0.meta.code()) {
             Some("Throttling") => RetryAction::throttling_error(),
             Some("RequestTimeout" | "RequestTimeoutException") => RetryAction::transient_error(),
             _ => RetryAction::NoActionIndicated,
@@ -93,7 +98,8 @@ fn from_json(header: Option<&str>, body: &str) -> Option<(String, String)> {
 /// `<Code>` and `<Message>` stand at another depth in each service.
 fn from_xml(body: &str) -> Option<(String, String)> {
     let document = roxmltree::Document::parse(body).ok()?;
-    let text = |name: &str| document.descendants().find(|n| n.has_tag_name(name) || n.tag_name().name() == name)?.text();
+    let text =
+        |name: &str| document.descendants().find(|n| n.has_tag_name(name) || n.tag_name().name() == name)?.text();
     Some((text("Code")?.to_owned(), text("Message").unwrap_or_default().to_owned()))
 }
 
@@ -105,7 +111,7 @@ mod tests {
 
     fn read(body: &str) -> (Option<String>, Option<String>) {
         let refusal = Refusal::of(&HttpResponse::new(400.try_into().unwrap(), SdkBody::from(body)));
-        (refusal.meta.code().map(str::to_owned), refusal.meta.message().map(str::to_owned))
+        (refusal.0.meta.code().map(str::to_owned), refusal.0.meta.message().map(str::to_owned))
     }
 
     #[test]

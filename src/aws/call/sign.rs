@@ -70,7 +70,8 @@ mod tests {
     const THEN: Duration = Duration::from_secs(1_440_938_160);
 
     fn signer() -> Signer {
-        let identity = Credentials::new("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", None, None, "test").into();
+        let identity =
+            Credentials::new("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", None, None, "test").into();
         Signer { identity, region: "us-east-1".into(), service: "service" }
     }
 

@@ -36,10 +36,17 @@ pub(super) struct Request {
 }
 
 /// One call with its retries; gives the body of a success.
-pub(super) async fn send(session: &Session, service: Service, action: &str, doing: &str, request: Request) -> Result<String, Fault> {
+pub(super) async fn send(
+    session: &Session,
+    service: Service,
+    action: &str,
+    doing: &str,
+    request: Request,
+) -> Result<String, Fault> {
     let config = session.sdk_config();
     let at = endpoint::of(config, service, session.region.as_str());
-    let signer = Signer { identity: credentials(config, doing).await?.into(), region: at.signing_region, service: service.name };
+    let signer =
+        Signer { identity: credentials(config, doing).await?.into(), region: at.signing_region, service: service.name };
     let retry = config.retry_config().cloned().unwrap_or_else(RetryConfig::standard);
     let mut builder = Operation::builder()
         // the name is also that of the retry budget: one throttled service or account must not slow the others down
@@ -67,7 +74,10 @@ pub(super) async fn send(session: &Session, service: Service, action: &str, doin
             Ok(String::from_utf8_lossy(response.body().bytes().unwrap_or_default()).into_owned())
         })
         .build();
-    operation.invoke(()).await.map_err(|e| Fault { code: e.code().map(str::to_owned), error: errors::from_sdk(doing, e) })
+    operation
+        .invoke(())
+        .await
+        .map_err(|e| Fault { code: e.code().map(str::to_owned), error: errors::from_sdk(doing, e) })
 }
 
 impl Request {
@@ -85,12 +95,17 @@ impl Request {
 
 async fn credentials(config: &SdkConfig, doing: &str) -> Result<Credentials, Error> {
     let Some(provider) = config.credentials_provider() else {
-        return Err(Error::failed("aws.no_credentials", doing, "no AWS credentials were found").next("set AWS_PROFILE, or pass --profile"));
+        return Err(Error::failed("aws.no_credentials", doing, "no AWS credentials were found")
+            .next("set AWS_PROFILE, or pass --profile"));
     };
     match tokio::time::timeout(CREDENTIALS_WITHIN, provider.provide_credentials()).await {
         Ok(given) => given.map_err(|e| errors::from_credentials(doing, &e)),
-        Err(_) => Err(Error::transient("aws.credentials_slow", doing, format!("no credentials came within {} s", CREDENTIALS_WITHIN.as_secs()))
-            .next("check the credential_process or the sign-on of the profile")),
+        Err(_) => Err(Error::transient(
+            "aws.credentials_slow",
+            doing,
+            format!("no credentials came within {} s", CREDENTIALS_WITHIN.as_secs()),
+        )
+        .next("check the credential_process or the sign-on of the profile")),
     }
 }
 
@@ -105,7 +120,8 @@ fn limits() -> TimeoutConfig {
 /// Where the session names no HTTP client of its own: one for all calls, since each would load the certificates anew.
 static CLIENT: LazyLock<SharedHttpClient> = LazyLock::new(|| {
     Builder::new().build_with_connector_fn(|settings, components| {
-        let mut connector = ConnectorBuilder::default().tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc));
+        let mut connector =
+            ConnectorBuilder::default().tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc));
         connector.set_connector_settings(settings.cloned());
         connector.set_proxy_config(Some(proxy::ProxyConfig::from_env()));
         if let Some(components) = components {

@@ -3,14 +3,14 @@
 use super::Args;
 use crate::cli::ask::{Answer, ask};
 use crate::cli::common::Format;
-use crate::cli::{plan as plan_command, printer::Printer};
+use crate::cli::printer::Printer;
 use crate::config::{ApplyRule, Protection};
 use crate::error::{Error, Result};
 use crate::pipeline::stage::Intent;
 use crate::pipeline::{self, Desk};
 use crate::plan::state::Approval;
-use crate::plan::stored::StoredPlan;
 use crate::plan::{Plan, StackAction};
+use crate::render;
 
 pub(super) enum Passed {
     /// With the approval to remember, where the rule asks for one.
@@ -77,8 +77,7 @@ pub(super) async fn pass(plan: &Plan, intent: &Intent, desk: &Desk, args: &Args,
 
 fn show(plan: &Plan, format: Format, printer: &Printer) {
     if format == Format::Text && !printer.quiet {
-        let stored = StoredPlan { plan: plan.clone(), recipes: Default::default() };
-        plan_command::show(&stored, format, printer);
+        printer.out(&render::terminal::changes(plan, printer.out));
     }
 }
 

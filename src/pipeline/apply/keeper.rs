@@ -47,10 +47,11 @@ impl Keeper {
 
     /// Remembers one stack's end. Only what ended well changes what is known as deployed.
     pub async fn stack_ended(&self, stored: &StoredPlan, outcome: &StackOutcome) -> Result<()> {
-        if outcome.ended != Ended::Done {
+        let Some(planned) = stored.plan.stacks.iter().find(|s| s.name == outcome.name) else { return Ok(()) };
+        let gone = outcome.action == StackAction::Delete && outcome.ended == Ended::Unchanged;
+        if outcome.ended != Ended::Done && !gone {
             return Ok(());
         }
-        let Some(planned) = stored.plan.stacks.iter().find(|s| s.name == outcome.name) else { return Ok(()) };
         if outcome.action == StackAction::Delete {
             self.home.release(&planned.region, &planned.name).await?;
             return self.change(|state| drop(state.stacks.remove(&outcome.name))).await;
@@ -69,6 +70,18 @@ impl Keeper {
         self.change(|state| drop(state.stacks.insert(outcome.name.clone(), deployed))).await
     }
 
+    /// Forgets stacks that the stage had and that neither the app nor CloudFormation knows any more. `plan` must have
+    /// been made from the state as it is now: it names every stack that is still there.
+    pub async fn forget_gone(&self, plan: &Plan) -> Result<()> {
+        let known = self.inner.lock().await.0.stacks.clone();
+        let gone = known.iter().filter(|(name, _)| !plan.stacks.iter().any(|s| s.name == **name));
+        for (name, stack) in gone {
+            self.home.release(&stack.region, name).await?;
+            self.change(|state| drop(state.stacks.remove(name))).await?;
+        }
+        Ok(())
+    }
+
     /// Ends the run: the revision counts as deployed when every stack is as planned.
     pub async fn end(&self, plan: &Plan, outcomes: &[StackOutcome]) -> Result<()> {
         let running = outcomes.iter().any(|o| o.ended == Ended::Running);
@@ -76,9 +89,6 @@ impl Keeper {
         let known = self.inner.lock().await.0.stacks.clone();
         for stack in plan.stacks.iter().filter(|s| s.action == StackAction::None && !known.contains_key(&s.name)) {
             self.home.claim(&stack.region, &stack.name, &plan.stage).await?;
-        }
-        if plan.has_changes() && !running {
-            self.home.drop_plans(&plan.stage).await?;
         }
         self.change(|state| {
             if !running {
@@ -94,7 +104,12 @@ impl Keeper {
                 }
             }
         })
-        .await
+        .await?;
+        // only now: a run that is killed before its mark is gone is resumed by its plan
+        if plan.has_changes() && !running {
+            self.home.drop_plans(&plan.stage).await?;
+        }
+        Ok(())
     }
 
     /// Remembers functions that got new code without CloudFormation.

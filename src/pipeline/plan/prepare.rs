@@ -5,10 +5,9 @@ use std::collections::BTreeMap;
 use super::survey::{Surveyed, Verdict};
 use super::nested::Pair;
 use super::{Planner, facts, nested};
-use crate::aws::change_sets::{Kind, Made, NAME_PREFIX, NewChangeSet};
+use crate::aws::change_sets::{Kind, Made, NewChangeSet};
 use crate::diff::{self, Secrets, SetChange};
 use crate::error::{Error, Result};
-use crate::names::Digest;
 use crate::plan::stored::{Recipe, Recovery};
 use crate::plan::{Bound, Change, StackAction, StackPlan};
 
@@ -64,7 +63,7 @@ enum Outcome {
 }
 
 async fn make(planner: &Planner<'_>, surveyed: &Surveyed, kind: Kind, inside: &[Pair], plan: &mut StackPlan) -> Result<Outcome> {
-    let name = change_set_name(surveyed);
+    let name = plan.bound.change_set_name();
     let new = NewChangeSet { stack: &surveyed.name, name: &name, kind, recipe: &surveyed.recipe };
     match surveyed.session.make_change_set(&new).await? {
         Made::Ready(set) => {
@@ -121,13 +120,6 @@ fn from_templates(planner: &Planner<'_>, surveyed: &Surveyed, inside: &[Pair]) -
 fn paths<'a>(planner: &'a Planner<'_>, surveyed: &'a Surveyed) -> impl Fn(&str) -> Option<String> + 'a {
     let stack = planner.assembly.stacks.get(surveyed.index);
     move |id: &str| stack.and_then(|s| s.construct_path(id))
-}
-
-/// The same content against the same deployed state has the same name, so that a second plan finds the first one's.
-fn change_set_name(surveyed: &Surveyed) -> String {
-    let deployed = surveyed.deployed.as_ref().map(|d| format!("{}@{}", d.id, d.last_updated)).unwrap_or_default();
-    let parts = [&surveyed.template_digest, &surveyed.settings_digest, &deployed];
-    format!("{NAME_PREFIX}{}", &Digest::of_parts(parts).as_str()[..24])
 }
 
 fn is_missing_export(reason: &str) -> bool {

@@ -39,7 +39,7 @@ pub(super) async fn publish(planner: &Planner<'_>, changed: &[&Surveyed]) -> Res
     };
     let uploads = assembly::uploads(stacks, &environment);
     if !uploads.is_empty() {
-        planner.bench.teller.step(format!("publishing {} assets", uploads.len()));
+        planner.bench.teller.step(format!("publishing {} {}", uploads.len(), if uploads.len() == 1 { "asset" } else { "assets" }));
     }
     let done: Vec<Result<(String, Option<u64>)>> = stream::iter(uploads.iter().map(|u| one(planner, u))).buffer_unordered(PARALLEL).collect().await;
     let mut sizes = BTreeMap::new();

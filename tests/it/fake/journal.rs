@@ -70,21 +70,20 @@ impl std::fmt::Display for Call {
     }
 }
 
-/// What a test wants done (a child killed, say) right after the n-th request.
+/// What a test wants done (a child killed, say) right after the n-th request of some kind.
 pub struct Hook {
     pub after: usize,
-    pub writes_only: bool,
+    pub counts: Box<dyn Fn(&Call) -> bool + Send>,
     pub run: Box<dyn FnOnce() + Send>,
 }
 
 impl State {
     /// Takes out the hooks whose moment has come.
     pub fn due_hooks(&mut self) -> Vec<Box<dyn FnOnce() + Send>> {
-        let all = self.journal.len();
-        let writes = self.journal.iter().filter(|call| call.is_write).count();
+        let journal = &self.journal;
         let (due, later) = std::mem::take(&mut self.hooks)
             .into_iter()
-            .partition(|hook| hook.after <= if hook.writes_only { writes } else { all });
+            .partition(|hook| hook.after <= journal.iter().filter(|call| (hook.counts)(call)).count());
         self.hooks = later;
         let due: Vec<Hook> = due;
         due.into_iter().map(|hook| hook.run).collect()
@@ -122,11 +121,21 @@ impl FakeAws {
 
     /// Runs `hook` once, right after the n-th request in the journal was carried out and before it is answered.
     pub fn after_calls(&self, n: usize, hook: impl FnOnce() + Send + 'static) {
-        self.state().hooks.push(Hook { after: n, writes_only: false, run: Box::new(hook) });
+        self.after(n, |_| true, hook);
     }
 
     /// The same, counting only writes.
     pub fn after_writes(&self, n: usize, hook: impl FnOnce() + Send + 'static) {
-        self.state().hooks.push(Hook { after: n, writes_only: true, run: Box::new(hook) });
+        self.after(n, |call| call.is_write, hook);
+    }
+
+    /// The same, counting only calls that `counts` accepts.
+    pub fn after(
+        &self,
+        n: usize,
+        counts: impl Fn(&Call) -> bool + Send + 'static,
+        hook: impl FnOnce() + Send + 'static,
+    ) {
+        self.state().hooks.push(Hook { after: n, counts: Box::new(counts), run: Box::new(hook) });
     }
 }

@@ -129,22 +129,21 @@ pub fn serve(state: &mut State, request: &Request) -> Outcome {
             let aliases: Vec<Value> = function.aliases.keys().map(|alias| function.alias(alias)).collect();
             Ok(Reply::json(&json!({"Aliases": aliases})))
         }
-        "GetAlias" | "UpdateAlias" => {
-            let alias = request.path.split('/').nth(5).unwrap_or_default().to_owned();
-            if !function.aliases.contains_key(&alias) {
-                return Err(Refusal::new(
-                    404,
-                    "ResourceNotFoundException",
-                    format!("Cannot find alias arn: {}:{alias}", function.arn),
-                ));
-            }
-            if let (true, Some(version)) = (request.operation == "UpdateAlias", request.text("FunctionVersion")) {
-                function.aliases.insert(alias.clone(), version.to_owned());
-            }
-            Ok(Reply::json(&function.alias(&alias)))
-        }
+        "GetAlias" | "UpdateAlias" => alias(function, request),
         other => Err(Refusal::new(400, "InvalidAction", format!("the fake does not know Lambda {other}"))),
     }
+}
+
+fn alias(function: &mut Function, request: &Request) -> Outcome {
+    let alias = request.path.split('/').nth(5).unwrap_or_default().to_owned();
+    if !function.aliases.contains_key(&alias) {
+        let message = format!("Cannot find alias arn: {}:{alias}", function.arn);
+        return Err(Refusal::new(404, "ResourceNotFoundException", message));
+    }
+    if let (true, Some(version)) = (request.operation == "UpdateAlias", request.text("FunctionVersion")) {
+        function.aliases.insert(alias.clone(), version.to_owned());
+    }
+    Ok(Reply::json(&function.alias(&alias)))
 }
 
 /// Refuses while an update is under way, and on another revision than the caller saw.

@@ -41,7 +41,7 @@ const OPTIONS = {
   HooksEmpty: { commandHooks: { beforeBundling: () => [], beforeInstall: () => [], afterBundling: () => [] } },
   HooksFull: { commandHooks: { beforeBundling: () => [], beforeInstall: () => [], afterBundling: (i, o) => [`echo hi > ${o}/hi.txt`] } },
   CustomHash: { assetHash: 'my-own-hash' },
-  OutExtension: { esbuildArgs: { '--analyze': true } },
+  Analyze: { esbuildArgs: { '--analyze': true } },
   DollarBanner: { banner: '/* costs $ 5 */' },
 };
 
@@ -141,7 +141,7 @@ function broken(scope) {
 }
 
 const parts = { everyOption, orderOfAssets, sharedCode, versions, nestedStacks, stages, synthesizers, aspects };
-const app = new cdk.App({ analyticsReporting: undefined });
+const app = new cdk.App();
 for (const [name, part] of Object.entries(parts)) if (wanted(name)) part(app);
 if (only?.includes('broken')) broken(app);
 if (only?.includes('twice')) {

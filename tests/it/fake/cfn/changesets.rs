@@ -174,10 +174,8 @@ fn work_out(state: &mut State, request: &Request, index: usize, set: &mut Change
         change.action = "Import".to_owned();
         let wanted = request.form.structs("ResourcesToImport");
         let entry = wanted.iter().find(|entry| entry.get("LogicalResourceId") == Some(&change.logical));
-        change.physical =
-            entry.and_then(|e| e.iter().find(|(k, _)| k.starts_with("ResourceIdentifier.")).map(|(_, v)| v.clone()));
-        let values = entry.into_iter().flatten().filter(|(k, _)| k.ends_with(".value")).map(|(_, v)| v.clone());
-        change.physical = values.last().or(change.physical.take());
+        let mut values = entry.into_iter().flatten().filter(|(key, _)| key.ends_with(".value"));
+        change.physical = values.next().map(|(_, value)| value.clone());
     }
     if set.mode.as_deref() == Some("REVERT_DRIFT") {
         drift::revert(&stack, set);

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::super::State;
 use super::super::wire::{Outcome, Refusal, Reply, Request};
-use super::model::{Kind, OnFailure};
+use super::model::{ChangeSet, Kind, OnFailure};
 use super::{changesets, engine};
 
 pub fn execute(state: &mut State, request: &Request) -> Outcome {
@@ -45,35 +45,39 @@ pub fn execute(state: &mut State, request: &Request) -> Outcome {
         changesets::updatable(stack)?;
     }
     state.change_sets[position].execution = "EXECUTE_IN_PROGRESS".to_owned();
-    let same_root = |id: &Option<String>| id.as_deref() == Some(set.id.as_str());
     for other in state.change_sets.iter_mut().filter(|other| other.stack_id == set.stack_id && other.id != set.id) {
-        other.gone = !same_root(&other.root);
+        other.gone = true;
     }
-    let on_failure = match (set.on_failure.as_deref(), request.form.flag("DisableRollback")) {
-        (Some("DELETE"), _) => OnFailure::Delete,
-        (Some("DO_NOTHING"), _) | (_, true) => OnFailure::DoNothing,
-        _ => OnFailure::Rollback,
-    };
+    for change in set.changes.iter().filter(|change| change.drift.is_some()) {
+        engine::undo_drift(state, index, &change.logical);
+    }
+    let stale = state.scripts.stale_reads;
+    let before = state.stacks[index].status.clone();
+    engine::start(state, index, begin(&set, request, token));
+    if stale > 0 {
+        state.stacks[index].stale = Some((stale, before));
+    }
+    Ok(Reply::query(request, &json!({})))
+}
+
+/// What the change set's operation begins with.
+fn begin(set: &ChangeSet, request: &Request, token: Option<String>) -> engine::Start {
     let kind = match set.kind.as_str() {
         "CREATE" => Kind::Create,
         "IMPORT" => Kind::Import,
         _ => Kind::Update,
     };
-    for change in set.changes.iter().filter(|change| change.drift.is_some()) {
-        engine::undo_drift(state, index, &change.logical);
+    let imported = set.changes.iter().filter(|change| change.action == "Import");
+    engine::Start {
+        on_failure: match (set.on_failure.as_deref(), request.form.flag("DisableRollback")) {
+            (Some("DELETE"), _) => OnFailure::Delete,
+            (Some("DO_NOTHING"), _) | (_, true) => OnFailure::DoNothing,
+            _ => OnFailure::Rollback,
+        },
+        token,
+        change_set: Some(set.id.clone()),
+        imports: imported.map(|change| (change.logical.clone(), change.physical.clone())).collect(),
+        touched: set.changes.iter().filter(|c| c.drift.is_some()).map(|c| c.logical.clone()).collect(),
+        ..engine::Start::new(kind, set.body.clone())
     }
-    let mut start = engine::Start::new(kind, set.body.clone());
-    start.on_failure = on_failure;
-    start.token = token;
-    start.change_set = Some(set.id.clone());
-    start.imports =
-        set.changes.iter().filter(|c| c.action == "Import").map(|c| (c.logical.clone(), c.physical.clone())).collect();
-    start.touched = set.changes.iter().filter(|c| c.drift.is_some()).map(|c| c.logical.clone()).collect();
-    let stale = state.scripts.stale_reads;
-    let before = state.stacks[index].status.clone();
-    engine::start(state, index, start);
-    if stale > 0 {
-        state.stacks[index].stale = Some((stale, before));
-    }
-    Ok(Reply::query(request, &json!({})))
 }

@@ -18,7 +18,7 @@ pub mod types;
 pub mod waves;
 
 use super::State;
-use super::wire::{Outcome, Refusal, Request};
+use super::wire::{Outcome, Refusal, Reply, Request};
 
 pub fn serve(state: &mut State, request: &Request) -> Outcome {
     match request.operation.as_str() {
@@ -34,6 +34,7 @@ pub fn serve(state: &mut State, request: &Request) -> Outcome {
         "GetStackPolicy" => stacks::get_policy(state, request),
         "DescribeStackEvents" => events::describe(state, request),
         "DescribeEvents" => events::describe_events(state, request),
+        "ListHookResults" => Ok(Reply::query(request, &serde_json::json!({"HookResults": []}))),
         "CreateChangeSet" => changesets::create(state, request),
         "DescribeChangeSet" => describe::describe(state, request),
         "DeleteChangeSet" => changesets::delete(state, request),

@@ -115,6 +115,7 @@ impl<'a> Env<'a> {
                 let value = exported(self.state, &self.place, &export);
                 json!(value.ok_or_else(|| format!("No export named {export} found"))?)
             }
+            "Fn::GetStackOutput" => json!(self.stack_output(argument)?),
             "Fn::GetAZs" => {
                 let region = &self.place.region;
                 json!([format!("{region}a"), format!("{region}b"), format!("{region}c")])
@@ -126,6 +127,18 @@ impl<'a> Env<'a> {
             other => return Err(format!("Template error: the fake does not know {other}")),
         };
         Ok(Some(value))
+    }
+
+    /// Another stack's output, possibly in another region (newer CDK uses it in place of exports).
+    fn stack_output(&self, argument: &Value) -> Result<String, String> {
+        let (stack, key) = (self.text(&argument["StackName"])?, self.text(&argument["OutputName"])?);
+        let region =
+            if argument["Region"].is_null() { self.place.region.clone() } else { self.text(&argument["Region"])? };
+        let place = Place { account: self.place.account.clone(), region };
+        let here = self.state.stacks.iter().filter(|other| other.place() == place && !other.is_gone());
+        let found = here.filter(|other| other.name == stack || other.id == stack).flat_map(|other| &other.body.outputs);
+        let missing = || format!("Output {key} of stack {stack} does not exist");
+        found.into_iter().find(|output| output.key == key).map(|output| output.value.clone()).ok_or_else(missing)
     }
 
     fn reference(&self, name: &str) -> Result<Option<Value>, String> {

@@ -173,14 +173,11 @@ fn collect_sub(value: &Value, out: &mut BTreeSet<String>) {
 
 /// Logical id → the logical ids it needs.
 pub fn dependencies(template: &Value) -> BTreeMap<String, BTreeSet<String>> {
-    let resources = template["Resources"].as_object().cloned().unwrap_or_default();
-    resources
-        .iter()
-        .map(|(logical, resource)| {
-            let needs = references(resource).into_iter().filter(|name| resources.contains_key(name) && name != logical);
-            (logical.clone(), needs.collect())
-        })
-        .collect()
+    let Some(resources) = template["Resources"].as_object() else { return BTreeMap::new() };
+    let needs = |logical: &String, resource: &Value| {
+        references(resource).into_iter().filter(|name| resources.contains_key(name) && name != logical).collect()
+    };
+    resources.iter().map(|(logical, resource)| (logical.clone(), needs(logical, resource))).collect()
 }
 
 fn circular(needs: &BTreeMap<String, BTreeSet<String>>) -> Vec<String> {
@@ -222,4 +219,28 @@ pub fn check_capabilities(template: &Value, given: &[String]) -> Result<(), Refu
         return missing("CAPABILITY_AUTO_EXPAND");
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    #[test]
+    fn yaml_with_short_functions_is_read() {
+        let text = "Resources:\n  A:\n    Type: AWS::SNS::Topic\n  B:\n    Type: AWS::SNS::Topic\n    Properties:\n      DisplayName: !GetAtt A.TopicName\n      Other: !Sub \"${A}-x\"\n";
+        let parsed = super::parse(text).expect("readable");
+        assert_eq!(parsed["Resources"]["B"]["Properties"]["DisplayName"], json!({"Fn::GetAtt": "A.TopicName"}));
+        assert!(super::dependencies(&parsed)["B"].contains("A"));
+    }
+
+    #[test]
+    fn circles_and_too_many_resources_are_refused() {
+        let message = |template| super::validate(&template).expect_err("refused").message;
+        let topic = |on: &str| json!({"Type": "AWS::SNS::Topic", "DependsOn": on});
+        let circle = message(json!({"Resources": {"A": topic("B"), "B": topic("A")}}));
+        assert_eq!(circle, "Circular dependency between resources: [A, B]");
+        let many: serde_json::Map<String, serde_json::Value> =
+            (0..501).map(|n| (format!("R{n}"), json!({"Type": "AWS::SNS::Topic"}))).collect();
+        assert!(message(json!({"Resources": many})).contains("501, is greater than maximum allowed, 500"));
+    }
 }

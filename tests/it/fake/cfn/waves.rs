@@ -1,5 +1,7 @@
 //! Waves: what is ready begins together, and what has begun ends with the next step.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use super::super::State;
@@ -48,19 +50,18 @@ fn ready(state: &State, index: usize, operation: &Operation) -> Vec<Item> {
     };
     let needs = template::dependencies(&body.template);
     let removing = operation.pending.iter().any(|item| item.act == Act::Remove);
+    let left = operation.pending.iter().map(|other| other.logical.as_str());
+    let left: BTreeSet<&str> = left.chain(operation.failed.iter().map(String::as_str)).collect();
+    let needed: BTreeSet<&str> = needs
+        .iter()
+        .filter(|(other, _)| left.contains(other.as_str()))
+        .flat_map(|(_, n)| n)
+        .map(String::as_str)
+        .collect();
     let waits = |item: &Item| {
-        let depends = |a: &str, b: &str| needs.get(a).is_some_and(|n| n.contains(b));
-        let others = operation
-            .pending
-            .iter()
-            .map(|other| other.logical.as_str())
-            .chain(operation.failed.iter().map(String::as_str));
-        let mut others = others.filter(|other| *other != item.logical);
-        if removing {
-            others.any(|other| depends(other, &item.logical))
-        } else {
-            others.any(|other| depends(&item.logical, other))
-        }
+        let own = needs.get(&item.logical);
+        let needs_others = own.is_some_and(|own| own.iter().any(|name| left.contains(name.as_str())));
+        if removing { needed.contains(item.logical.as_str()) } else { needs_others }
     };
     let ready: Vec<Item> = operation.pending.iter().filter(|item| !waits(item)).cloned().collect();
     let deleting = operation.kind == Kind::Delete && operation.phase == Phase::Forward;

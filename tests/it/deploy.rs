@@ -1,0 +1,192 @@
+//! Deploys: from a commit to stacks, in the order they need, and what is known of the stage afterwards.
+
+use crate::world::{World, app, queue, shows, small_app, stack, topic};
+use serde_json::json;
+
+#[test]
+fn a_first_deploy_creates_everything_and_remembers_it() {
+    let world = World::of(small_app());
+    let run = world.run("deploy").done();
+    shows!(run.out, @"
+    notes → prod
+    revision [commit] of notes, account 111111111111, us-east-1
+
+    1 stack to create.
+
+    + prod-app: create (+1)
+      the stack does not exist
+      + Queue  SQS::Queue
+
+    notes → prod at [commit]
+
+      created    prod-app      0.0 s
+
+    1 stack deployed in 0.0 s, plan [digest].
+    ");
+    shows!(run.err, @"
+    · publishing 1 asset
+    · creating change sets for 1 stack
+        0.0 s  prod-app  create
+        0.0 s  prod-app  CREATE_IN_PROGRESS (AWS::CloudFormation::Stack): User Initiated
+        0.0 s  prod-app  CREATE_COMPLETE (AWS::CloudFormation::Stack)
+    ");
+    assert_eq!(world.aws.status("prod-app"), "CREATE_COMPLETE");
+    let state = world.state().expect("a state");
+    assert_eq!(state["revision"], world.head().as_str());
+    assert_eq!(state["stacks"]["prod-app"]["region"], "us-east-1");
+    assert!(state["run"].is_null(), "{state}");
+    assert!(world.object("prod.lock").is_none(), "the lock is given back");
+}
+
+#[test]
+fn stacks_are_deployed_in_the_order_they_depend_on_each_other() {
+    let data = stack("prod-data").has("Queue", queue(30)).exports("Queue", json!({"Ref": "Queue"}));
+    let api = stack("prod-api").imports("News", "Queue").depends_on("prod-data");
+    let world = World::of(app().stack(api).stack(data).stack(stack("prod-web").has("News", topic())));
+    let run = world.run("deploy").done();
+    shows!(run.out, @"
+    notes → prod
+    revision [commit] of notes, account 111111111111, us-east-1
+
+    3 stacks to create.
+
+    + prod-data: create (+1)
+      the stack does not exist
+      + Queue  SQS::Queue
+      Outputs
+        + ExportQueue  ${Queue}
+
+    + prod-api: create (+1)
+      the stack does not exist
+      waits for what prod-data will export; until then these changes are read from the templates
+      + News  SNS::Topic
+
+    + prod-web: create (+1)
+      the stack does not exist
+      + News  SNS::Topic
+
+    notes → prod at [commit]
+
+      created    prod-data      0.0 s
+      created    prod-api       0.0 s
+      created    prod-web       0.0 s
+
+    Outputs
+      prod-data.ExportQueue  https://sqs.us-east-1.amazonaws.com/111111111111/prod-data-Queue-93517228616E
+
+    3 stacks deployed in 0.0 s, plan [digest].
+    ");
+    let executed: Vec<String> =
+        world.aws.calls("cloudformation", "ExecuteChangeSet").iter().map(|c| c.param("StackName").to_owned()).collect();
+    let place = |name: &str| executed.iter().position(|s| s == name);
+    assert!(place("prod-data") < place("prod-api"), "{executed:?}");
+}
+
+#[test]
+fn independent_stacks_are_deployed_side_by_side() {
+    let world = World::of((0..4).fold(app(), |app, n| app.stack(stack(&format!("prod-{n}")).has("Queue", queue(30)))));
+    world.aws.steps_per_poll(1);
+    world.run("deploy").done().says("4 stacks deployed");
+    let journal = world.aws.journal();
+    let last_begin = journal.iter().rposition(|c| c.operation == "ExecuteChangeSet").expect("an execution");
+    let first_end = journal.iter().position(|c| c.operation == "PutObject" && c.param("Key").ends_with("prod.json") && c.number > journal[last_begin].number);
+    assert!(first_end.is_some_and(|end| end > last_begin), "{}", world.aws.told());
+}
+
+#[test]
+fn functions_are_published_once_and_only_when_they_are_not_there() {
+    let world = World::of(app().stack(stack("prod-app").function("Api", "one").function("Job", "two")));
+    world.run("deploy").done();
+    let uploads = |world: &World| world.aws.calls("s3", "PutObject").iter().filter(|c| c.param("Key").ends_with(".zip")).count();
+    assert_eq!(uploads(&world), 2);
+    world.aws.clear_journal();
+    world.change(app().stack(stack("prod-app").function("Api", "one").function("Job", "three")));
+    world.run("deploy").done();
+    assert_eq!(uploads(&world), 1, "{}", world.aws.told());
+}
+
+#[test]
+fn the_zip_that_is_published_holds_the_code() {
+    let world = World::of(app().stack(stack("prod-app").function("Api", "exports.handler = () => 42")));
+    world.run("deploy").done();
+    let key = format!("{}.zip", crate::world::code_hash("exports.handler = () => 42"));
+    let state = world.aws.state();
+    let zip = &state.s3.buckets["cdk-hnb659fds-assets-111111111111-us-east-1"].objects[&key].body;
+    let mut archive = zip::ZipArchive::new(std::io::Cursor::new(zip)).expect("a zip");
+    let code = std::io::read_to_string(archive.by_name("index.js").expect("the file")).expect("its text");
+    assert_eq!(code, "exports.handler = () => 42");
+}
+
+#[test]
+fn tags_parameters_roles_and_protection_reach_cloudformation() {
+    let with = stack("prod-app")
+        .has("Queue", queue(30))
+        .tag("team", "notes")
+        .parameter("Size", json!({"Type": "String"}), Some("small"))
+        .protected_from_termination();
+    let world = World::of(app().stack(with)).with_rule("tags: { owner: platform }");
+    world.run("deploy").done();
+    let stack = world.aws.stack("prod-app").expect("the stack");
+    assert_eq!(stack.body.tags.iter().map(|(k, v)| format!("{k}={v}")).collect::<Vec<_>>(), ["owner=platform", "team=notes"]);
+    assert_eq!(stack.body.parameters["Size"].value, "small");
+    assert!(stack.termination_protection);
+    let role = "arn:aws:iam::111111111111:role/cdk-hnb659fds-cfn-exec-role-111111111111-us-east-1";
+    assert_eq!(stack.body.role.as_deref(), Some(role));
+    world.aws.clear_journal();
+    world.run("plan --detailed-exitcode").done();
+    assert!(world.aws.writes().is_empty(), "{}", world.aws.told());
+}
+
+#[test]
+fn a_parameter_without_a_value_of_the_app_keeps_the_deployed_one() {
+    let with = |timeout_s| {
+        let size = json!({"Type": "String", "Default": "small"});
+        app().stack(stack("prod-app").has("Queue", queue(timeout_s)).parameter("Size", size, None))
+    };
+    let world = World::of(with(30)).deployed();
+    world.aws.with_stack("prod-app", |stack| stack.body.parameters.get_mut("Size").expect("it").value = "large".into());
+    world.change(with(60));
+    world.run("deploy").done();
+    assert_eq!(world.aws.stack("prod-app").expect("it").body.parameters["Size"].value, "large");
+}
+
+#[test]
+fn a_stored_plan_is_executed_as_it_was_reviewed() {
+    let world = World::of(small_app());
+    world.run("plan --out plan.json --quiet").done();
+    std::fs::rename(world.repository().join("plan.json"), world.path("plan.json")).expect("moved");
+    world.aws.clear_journal();
+    let file = world.path("plan.json");
+    world.run(&format!("deploy --plan {}", file.display())).done();
+    assert!(world.aws.calls("cloudformation", "CreateChangeSet").is_empty(), "{}", world.aws.told());
+    assert_eq!(world.aws.status("prod-app"), "CREATE_COMPLETE");
+}
+
+#[test]
+fn a_stored_plan_is_found_by_the_first_digits_of_its_digest() {
+    let world = World::of(small_app());
+    let digest = world.digest();
+    world.run(&format!("deploy --plan {}", &digest[..8])).done().says("1 stack deployed");
+    world.run("deploy --plan 0123456789").wrong().says("stage prod has none of that digest").says("offshoot plan");
+    world.run("deploy --plan nowhere.json").wrong().says("there is no such file");
+}
+
+#[test]
+fn a_branch_of_a_repository_elsewhere_is_deployed_from_its_address() {
+    let world = World::of(small_app());
+    world.rules_for_two_stages();
+    world.switch_to("develop");
+    world.change(app().stack(stack("staging-app").has("Queue", queue(30))));
+    let run = world.run_elsewhere("deploy --branch develop --repo");
+    run.done().says("→ staging");
+    assert_eq!(world.aws.status("staging-app"), "CREATE_COMPLETE");
+    assert_eq!(world.aws.status("prod-app"), "");
+}
+
+#[test]
+fn a_stage_of_another_branch_is_refused() {
+    let world = World::of(small_app());
+    world.rules_for_two_stages();
+    world.run("deploy --stage staging").refused().says("stage staging is not made from branch main");
+    assert!(world.aws.journal().is_empty());
+}
