@@ -13,6 +13,11 @@ use super::{Session, xml};
 use crate::error::{Error, Result};
 use transport::Request;
 
+/// The process's one HTTP client.
+pub(super) fn http_client() -> aws_smithy_runtime_api::client::http::SharedHttpClient {
+    transport::CLIENT.clone()
+}
+
 /// How AWS names a service: in `AWS_ENDPOINT_URL_<ID>`, and in host names and signatures.
 #[derive(Clone, Copy, Debug)]
 pub struct Service {

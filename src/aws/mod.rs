@@ -150,7 +150,7 @@ impl Aws {
             .operation_attempt_timeout(Duration::from_secs(60))
             .operation_timeout(Duration::from_secs(300))
             .build();
-        let mut loader = aws_config::defaults(BehaviorVersion::latest()).retry_config(retry).timeout_config(timeouts);
+        let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(call::http_client()).retry_config(retry).timeout_config(timeouts);
         if let Some(profile) = &door.profile {
             loader = loader.profile_name(profile);
         }

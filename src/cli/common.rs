@@ -13,7 +13,7 @@ use crate::names::{Branch, Region};
 use crate::pipeline::event::{Dirty, Event, Place};
 use crate::pipeline::progress::{Stop, Teller};
 use crate::pipeline::stage::{self, Intent, Source};
-use crate::pipeline::{SandboxMode, Tools};
+use crate::pipeline::{self, SandboxMode, Tools};
 use crate::render::{Colour, Detail, Style};
 
 /// What is printed on standard output.
@@ -147,6 +147,7 @@ impl Common {
         };
         std::fs::create_dir_all(&cache_dir).map_err(|e| Error::io("making the cache folder", &cache_dir, e))?;
         let cache_dir = std::path::absolute(&cache_dir).map_err(|e| Error::io("finding the cache folder", &cache_dir, e))?;
+        pipeline::tidy::once_a_day(&cache_dir);
         let pace = match std::env::var("OFFSHOOT_POLL_MS") {
             Ok(text) => Some(Pace::parse(&text).ok_or_else(|| {
                 Error::usage("poll", "reading OFFSHOOT_POLL_MS", format!("{text:?} is not two numbers of milliseconds")).next("write it like 500,3000")

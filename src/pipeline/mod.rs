@@ -9,6 +9,7 @@ pub mod synth;
 pub mod plan;
 pub mod apply;
 pub mod report;
+pub mod tidy;
 pub mod fast;
 pub mod remove;
 pub mod progress;

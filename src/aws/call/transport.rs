@@ -117,8 +117,8 @@ fn limits() -> TimeoutConfig {
         .build()
 }
 
-/// Where the session names no HTTP client of its own: one for all calls, since each would load the certificates anew.
-static CLIENT: LazyLock<SharedHttpClient> = LazyLock::new(|| {
+/// One HTTP client for all calls of the process, the SDK clients' too, since each would load the certificates anew.
+pub(in crate::aws) static CLIENT: LazyLock<SharedHttpClient> = LazyLock::new(|| {
     Builder::new().build_with_connector_fn(|settings, components| {
         let mut connector =
             ConnectorBuilder::default().tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc));

@@ -31,6 +31,7 @@ pub(super) async fn run(intent: &Intent, tree: &Tree, room: Room, desk: &Desk, t
         let synth = toolchain::synth(request(intent, tree, &room, desk, tools, &settings, &layers)).await?;
         let missing = missing_of(&synth.out_dir).await?;
         if missing.is_empty() {
+            validated(intent, &synth.out_dir)?;
             return Ok(written(synth, room, &asked, begun));
         }
         let keys: BTreeSet<String> = missing.iter().map(|m| m.key.clone()).collect();
@@ -127,6 +128,30 @@ async fn missing_of(dir: &Path) -> Result<Vec<MissingContext>> {
         assembly::load(&read, &dir).map(|a| a.missing)
     };
     tokio::task::spawn_blocking(read).await.map_err(|e| Error::bug("assembly.task", "reading the assembly", e.to_string()))?
+}
+
+/// The library's own check of the templates exits with 0; what it found is in a report.
+fn validated(intent: &Intent, dir: &Path) -> Result<()> {
+    if intent.app.validation == config::Validation::Off {
+        return Ok(());
+    }
+    let Some(report) = read_object(&dir.join("validation-report.json"))? else { return Ok(()) };
+    let list = |value: Option<&Value>| value.and_then(Value::as_array).cloned().unwrap_or_default();
+    let mut found = Vec::new();
+    for violation in list(report.get("pluginReports")).iter().flat_map(|plugin| list(plugin.get("violations"))) {
+        let text = |key: &str| violation.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let severity = text("severity").to_ascii_lowercase();
+        if matches!(severity.as_str(), "warning" | "info" | "low") {
+            continue;
+        }
+        let constructs = list(violation.get("violatingConstructs"));
+        let place = constructs.first().and_then(|c| c.get("constructPath")).and_then(Value::as_str).unwrap_or("the app").to_owned();
+        found.push(format!("{} at {place}: {}", text("ruleName"), text("description")));
+    }
+    let Some(first) = found.first() else { return Ok(()) };
+    let what = if found.len() == 1 { first.clone() } else { format!("{first} (and {} more)", found.len() - 1) };
+    Err(Error::failed("synth.validation", "checking the templates by the library's own rules", what)
+        .next("correct it, or turn the check off with `validation: false` for the app"))
 }
 
 fn clear(folder: &PathBuf) -> Result<()> {
