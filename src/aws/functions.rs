@@ -54,8 +54,9 @@ impl Session {
 
     /// Waits until no update of the function is in progress; how the last one ended, and why.
     async fn await_function(&self, function: &str, doing: &str) -> Result<(Option<LastUpdateStatus>, String)> {
-        for round in 0..300 {
-            tokio::time::sleep(self.pace.pause(round)).await;
+        for round in 0..1200 {
+            // new code is in place within a second as a rule, and Lambda answers more often than CloudFormation
+            tokio::time::sleep(self.pace.pause(round) / 4).await;
             let now = self
                 .lambda
                 .get_function_configuration()

@@ -75,6 +75,7 @@ pub(super) fn check_out(
         }
         drop(lock);
         if complete().is_none() {
+            #[expect(clippy::disallowed_methods, reason = "a blocking thread, and the loop has an end")]
             std::thread::sleep(Duration::from_millis(20));
         }
     }

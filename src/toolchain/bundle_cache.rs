@@ -231,7 +231,7 @@ mod tests {
         let open = || FileState::open(cache_dir.path(), tree.path());
         for content in ["one", "two"] {
             std::fs::write(&entry, content).unwrap();
-            std::thread::sleep(Duration::from_millis(30));
+            super::super::file_state::tests::until_settled(&entry);
             assert_eq!(cache.find("k", &open()), None);
             let built = tempfile::tempdir().unwrap().keep();
             std::fs::write(built.join("index.js"), content).unwrap();

@@ -272,13 +272,21 @@ pub(super) fn without_comments(text: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn age(path: &Path) {
-        // an earlier run is imitated by a state that begins a little later
-        assert!(path.exists());
-        std::thread::sleep(std::time::Duration::from_millis(30));
+    /// Waits until a run that begins now is sure to have begun after the last change of the file (its time of change
+    /// cannot be set back).
+    pub(in crate::toolchain) fn until_settled(path: &Path) {
+        let changed = changed_ns(&std::fs::metadata(path).unwrap());
+        while nanoseconds(SystemTime::now()) < changed + 30_000_000 {
+            std::thread::yield_now();
+        }
+    }
+
+    fn age(root: &Path) {
+        until_settled(root);
+        until_settled(&root.join("src"));
     }
 
     #[test]

@@ -389,10 +389,9 @@ function runMain(main) {
   process.nextTick(Module._load, main, null, true); // not called from here: see the stack frames above
 }
 
-if (process.env.OFFSHOOT_HOOK_REQUEST) {
-  watchLibrary();
-  const { OFFSHOOT_TRANSPILED: transpiled, OFFSHOOT_MAIN: main } = process.env;
-  delete process.env.OFFSHOOT_TRANSPILED;
-  if (transpiled) loadTypeScript(transpiled);
-  if (main && require.main === module) claim(), runMain(main);
-}
+const { OFFSHOOT_TRANSPILED: transpiled, OFFSHOOT_MAIN: main } = process.env;
+delete process.env.OFFSHOOT_TRANSPILED;
+// Without pipes nobody bundles for the app: then it only has to run.
+if (process.env.OFFSHOOT_HOOK_REQUEST) watchLibrary();
+if (transpiled) loadTypeScript(transpiled);
+if (main && require.main === module) claim(), runMain(main);

@@ -4,7 +4,6 @@ use std::fs::{File, OpenOptions};
 use std::io::{BufRead as _, BufReader, ErrorKind, Read as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use tokio::sync::mpsc;
 
@@ -41,9 +40,9 @@ impl Pipes {
 
     /// Ends the reading thread after everything that was written so far.
     pub(super) fn stop(&self) {
-        for _ in 0..100 {
+        for _ in 0..10_000 {
             match (&self.to_self).write(b"\n{\"t\":\"stop\"}\n") {
-                Err(error) if error.kind() == ErrorKind::WouldBlock => std::thread::sleep(Duration::from_millis(1)),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => std::thread::yield_now(),
                 _ => return,
             }
         }
@@ -58,7 +57,7 @@ impl Pipes {
             match (&self.replies).write(rest) {
                 Ok(written) => rest = rest.get(written..).unwrap_or_default(),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    tokio::time::sleep(Duration::from_millis(2)).await
+                    tokio::time::sleep(std::time::Duration::from_millis(2)).await
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),

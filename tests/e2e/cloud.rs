@@ -136,9 +136,18 @@ impl Account {
         http::call(self.cloud.address, method, url, &all, body)
     }
 
-    /// Calls what is deployed in the account. The emulator finds an API in the account of the caller's key.
+    /// Calls what is deployed in the account. The emulator finds an API in the account of the caller's key. Like any
+    /// caller of an API, it tries again where the server was not ready: a cold function of a busy emulator.
     pub fn call(&self, method: &str, url: &str, headers: &[(&str, &str)], body: &str) -> http::Message {
-        self.signed(url, method, "execute-api", headers, body)
+        let mut answer = self.signed(url, method, "execute-api", headers, body);
+        for _ in 0..4 {
+            if answer.status() < 500 {
+                break;
+            }
+            say(&format!("{method} {url}: {} {}; trying again", answer.status(), answer.text()));
+            answer = self.signed(url, method, "execute-api", headers, body);
+        }
+        answer
     }
 
     pub fn ssm(&self, action: &str, body: &serde_json::Value) {

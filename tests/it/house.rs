@@ -16,6 +16,7 @@ use source::Source;
 const ROOMS: &[Edge] = &[
     ("main", "cli", "the binary is one call"),
     ("main", "git", "libgit2 must be cut off from the machine's settings before any thread starts"),
+    ("main", "toolchain", "our own memory must be closed to the children before anything secret is in it"),
     // ways in
     ("cli", "pipeline", "a way in runs the pipeline"),
     ("cli", "git", "init and check read the work tree, without any stage"),
@@ -86,8 +87,6 @@ const STEPS: &[Edge] = &[
 const SHARED: &[(&str, &str)] = &[
     ("Tools", "what every step may use"),
     ("Desk", "the stage's AWS and state, opened once"),
-    ("SandboxMode", "said on the command line, meant for the toolchain"),
-    ("Trust", "decided by the way in, meant for the toolchain"),
     ("now", "the one clock"),
 ];
 
@@ -105,6 +104,9 @@ const CIRCLES: &[(&str, Edge)] = &[
     ("toolchain", ("bundler", "synth", "`BundledFunction` would have to move to bundler.rs")),
     ("toolchain", ("synth_run", "synth", "`SynthRequest` and `Synth` would have to leave synth.rs")),
 ];
+
+/// Tests that may sleep between two looks, because nothing tells them; each has a limit on the whole wait.
+const LOOKS: &[(&str, &str)] = &[("tests/it/world/run.rs", "std knows no wait for a process with a limit")];
 
 const OUTSIDE: [&str; 3] = ["git", "aws", "toolchain"];
 const WORDS: [&str; 7] = ["names", "config", "assembly", "diff", "plan", "render", "error"];
@@ -236,7 +238,13 @@ fn production_code_does_not_know_of_tests() {
 
 #[test]
 fn tests_do_not_sleep() {
-    holds("no sleeps in tests", rules::sleeps(&source::read(root(), "tests")));
+    let found = rules::sleeps(&source::read(root(), "tests"));
+    let (allowed, others): (Vec<Breach>, Vec<Breach>) =
+        found.into_iter().partition(|b| LOOKS.iter().any(|(path, _)| *path == b.path));
+    holds("no sleeps in tests", others);
+    for (path, _) in LOOKS {
+        assert!(allowed.iter().any(|b| b.path == *path), "{path} sleeps no more, remove it from LOOKS");
+    }
 }
 
 #[test]
