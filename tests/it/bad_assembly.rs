@@ -109,8 +109,7 @@ fn context_that_the_app_misses() {
     let world = World::of(small_app().misses("availability-zones:account=111111111111:region=us-east-1"));
     let run = world.run("plan").failed();
     shows!(run.err, @"
-    error: reading the assembly: 1 context values are missing, first
-           availability-zones:account=111111111111:region=us-east-1
+    error: reading the assembly: the context value availability-zones:account=111111111111:region=us-east-1 is missing
     next: run `npx cdk synth` once with credentials and commit cdk.context.json
     ");
     nothing_was_written(&world);

@@ -9,8 +9,8 @@ fn a_missing_bucket_says_what_to_run_once() {
     shows!(run.err, @"
     · publishing 1 asset
     error: looking for
-           s3://cdk-hnb659fds-assets-[id]-eu-west-1/[digest].json:
-           bucket cdk-hnb659fds-assets-[id]-eu-west-1 does not exist: account 111111111111 is not bootstrapped in
+           s3://cdk-hnb659fds-assets-111111111111-eu-west-1/[digest].json:
+           bucket cdk-hnb659fds-assets-111111111111-eu-west-1 does not exist: account 111111111111 is not bootstrapped in
            eu-west-1
     next: run once: npx cdk bootstrap aws://111111111111/eu-west-1
     ");

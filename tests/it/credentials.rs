@@ -69,9 +69,9 @@ fn of_another_account() {
     shows!(run.err, @"
     error: checking the AWS account: the stage belongs to account 222222222222, but these credentials are
            arn:aws:iam::111111111111:user/developer in 111111111111
-      because: assuming role arn:aws:iam::222222222222:role/cdk-hnb659fds-file-publishing-role-[id]-us-east-1:
+      because: assuming role arn:aws:iam::222222222222:role/cdk-hnb659fds-file-publishing-role-222222222222-us-east-1:
                AccessDenied: User: arn:aws:iam::111111111111:user/developer is not authorized to perform: sts:AssumeRole on
-               resource: arn:aws:iam::222222222222:role/cdk-hnb659fds-file-publishing-role-[id]-us-east-1
+               resource: arn:aws:iam::222222222222:role/cdk-hnb659fds-file-publishing-role-222222222222-us-east-1
     next: use credentials of that account (--profile), or correct `aws: { account: … }` in offshoot.yml
     ");
     nothing_was_written(&world);

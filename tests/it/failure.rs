@@ -214,6 +214,6 @@ fn a_call_that_is_denied_is_told_with_the_role_that_lacks_the_right() {
     error: creating a change set for stack prod-app: AccessDenied: User:
            arn:aws:sts::111111111111:assumed-role/deploy/offshoot is not authorized to perform:
            cloudformation:CreateChangeSet
-    next: grant the missing action to arn:aws:iam::111111111111:role/cdk-hnb659fds-deploy-role-[id]-us-east-1
+    next: grant the missing action to arn:aws:iam::111111111111:role/cdk-hnb659fds-deploy-role-111111111111-us-east-1
     ");
 }

@@ -60,6 +60,7 @@ fn change_sets_of_others_are_not_thrown_away_for_it() {
     shows!(run.err, @"
     error: creating a change set for stack prod-app: LimitExceededException: ChangeSet limit exceeded for stack
            arn:aws:cloudformation:us-east-1:111111111111:stack/prod-app/[uuid]
+    next: delete change sets of this stack that nobody needs any more; those of Offshoot are deleted already
     ");
     assert_eq!(world.aws.change_sets().len(), 1);
 }

@@ -84,7 +84,7 @@ fn markdown_for_a_comment() {
     shows!(run.out, @r#"
     ### `notes` → `prod`
 
-    **1 stack to update.** Revision `161a8233`, account `111111111111`, `us-east-1`.
+    **1 stack to update.** Revision `[commit]`, account `111111111111`, `us-east-1`.
 
     > [!CAUTION]
     > **This plan deletes data.**
@@ -120,13 +120,13 @@ fn markdown_for_a_comment() {
 
     </details>
 
-    Plan `f358ef3d6103` deletes data: read it again before you deploy it. To deploy exactly this: `offshoot deploy --plan [digest]`
+    Plan `[digest]` deletes data: read it again before you deploy it. To deploy exactly this: `offshoot deploy --plan [digest]`
     "#);
     let run = world.run("deploy --format markdown").done();
     shows!(run.out, @"
     ### `notes` → `prod`
 
-    **1 stack deployed in 0.0 s, plan [digest].** Revision `161a8233`.
+    **1 stack deployed in 0.0 s, plan [digest].** Revision `[commit]`.
 
     | | Stack | Result | Time | |
     |---|---|---|---|---|

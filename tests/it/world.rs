@@ -45,7 +45,8 @@ impl World {
     /// A machine with an empty repository, and an account that nobody has bootstrapped.
     pub fn empty() -> World {
         offshoot::git::init();
-        let folder = tempfile::tempdir().expect("a temporary folder");
+        // not where TMPDIR says: the length of its path decides where messages wrap
+        let folder = tempfile::tempdir_in("/tmp").expect("a temporary folder");
         let aws = FakeAws::start_here();
         aws.steps_per_poll(3);
         let world = World { folder, aws, env: Vec::new() };
