@@ -109,7 +109,7 @@ fn markdown_for_a_comment() {
 
     </details>
 
-    Plan `4b083b36ef0e` deletes data: read it again before you deploy it. To deploy exactly this: `offshoot deploy --plan [digest]`
+    Plan `5825ad5ef68f` deletes data: read it again before you deploy it. To deploy exactly this: `offshoot deploy --plan [digest]`
     "#);
     let run = world.run("deploy --format markdown").done();
     shows!(run.out, @"
