@@ -146,7 +146,7 @@ impl Common {
             None => cache_home()?,
         };
         std::fs::create_dir_all(&cache_dir).map_err(|e| Error::io("making the cache folder", &cache_dir, e))?;
-        let cache_dir = std::path::absolute(&cache_dir).map_err(|e| Error::io("finding the cache folder", &cache_dir, e))?;
+        let cache_dir = cache_dir.canonicalize().map_err(|e| Error::io("finding the cache folder", &cache_dir, e))?;
         pipeline::tidy::once_a_day(&cache_dir);
         let pace = match std::env::var("OFFSHOOT_POLL_MS") {
             Ok(text) => Some(Pace::parse(&text).ok_or_else(|| {
