@@ -47,7 +47,11 @@ fn expired_in_the_middle() {
 #[test]
 fn unknown_to_aws() {
     let world = World::of(small_app());
-    let unknown = Fault::Error(403, "InvalidClientTokenId".into(), "The security token included in the request is invalid.".into());
+    let unknown = Fault::Error(
+        403,
+        "InvalidClientTokenId".into(),
+        "The security token included in the request is invalid.".into(),
+    );
     world.aws.inject("sts", "*", unknown, 100);
     let run = world.run("plan").failed();
     shows!(run.err, @"
