@@ -168,7 +168,12 @@ fn is_of(bytes: &[u8], run: &str) -> bool {
 }
 
 fn is_free(other: &Holder, asker: &Asker, is_alive: &impl Fn(u32) -> bool) -> bool {
-    other.expires_s <= now_s() || (other.host == asker.host && !is_alive(other.pid)) || other.run == asker.run
+    other.expires_s <= now_s() || (other.host == asker.host && !is_alive(other.pid)) || is_asker(other, asker)
+}
+
+/// Our own write, whose answer was lost.
+fn is_asker(other: &Holder, asker: &Asker) -> bool {
+    other.run == asker.run && other.pid == asker.pid && other.host == asker.host
 }
 
 fn held(stage: &str, by: &Holder) -> Error {

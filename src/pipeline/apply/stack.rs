@@ -87,8 +87,12 @@ impl Job {
         };
         let token = self.token.clone();
         let end = self.follow(&id, &token, self.context.order.wait).await?;
+        let well = matches!(&end, End::Status(s) if recover::is_success(s));
+        if well {
+            self.settle_functions().await?;
+        }
         // a new stack gets its protection only once it stands
-        if existing.is_none() && self.recipe.termination_protection && matches!(&end, End::Status(s) if recover::is_success(s)) {
+        if existing.is_none() && self.recipe.termination_protection && well {
             self.session.set_termination_protection(&self.stack.name, true).await?;
         }
         Ok(end)
@@ -243,8 +247,15 @@ impl Job {
         {
             self.session.set_termination_protection(&self.stack.name, self.recipe.termination_protection).await?;
         }
+        self.settle_functions().await?;
+        let now = self.session.describe_stack(&self.stack.name).await?;
+        Ok(End::Status(now.map(|s| s.status).unwrap_or_default()))
+    }
+
+    /// Brings functions back to the template's code, where CloudFormation believes that they never left it.
+    async fn settle_functions(&self) -> Result<()> {
         if self.recipe.settle.is_empty() {
-            return Ok(End::Status("UPDATE_COMPLETE".into()));
+            return Ok(());
         }
         let resources = self.session.resources_of(&self.stack.name).await?;
         for code in &self.recipe.settle {
@@ -252,8 +263,7 @@ impl Job {
             let object = crate::aws::functions::Code::Object { bucket: &code.bucket, key: &code.key };
             self.session.update_code(&found.physical_id, object).await?;
         }
-        let now = self.session.describe_stack(&self.stack.name).await?;
-        Ok(End::Status(now.map(|s| s.status).unwrap_or_default()))
+        Ok(())
     }
 
     /// Follows an operation to its end, telling each event once.

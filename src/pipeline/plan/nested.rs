@@ -60,7 +60,7 @@ pub(super) async fn pairs(planner: &Planner<'_>, surveyed: &Surveyed) -> Result<
                 Some(arn) => Some(diff::parse_template(&surveyed.session.template_of(arn).await?)?),
                 None => None,
             };
-            let new = after.get(id).map(|resource| template_of(&folder, resource)).transpose()?.flatten();
+            let new = after.get(id).map(|resource| template_of(&planner.assembly.dir, &folder, resource)).transpose()?.flatten();
             let mut within = level.within.clone();
             within.push(id.clone());
             let same = matches!((&old, &new), (Some(old), Some(new)) if diff::same(old, new));
@@ -85,7 +85,7 @@ async fn physical_ids(surveyed: &Surveyed, stack: &str) -> Result<BTreeMap<Strin
 }
 
 /// The template that the app wrote for a nested stack; `None` where its metadata does not say.
-fn template_of(folder: &Path, resource: &Value) -> Result<Option<Value>> {
+fn template_of(root: &Path, folder: &Path, resource: &Value) -> Result<Option<Value>> {
     let Some(name) = resource.get("Metadata").and_then(|m| m.get("aws:asset:path")).and_then(Value::as_str) else { return Ok(None) };
     let relative = PathBuf::from(name);
     // a nested template lies beside its parent, or in the root of the assembly
@@ -94,6 +94,11 @@ fn template_of(folder: &Path, resource: &Value) -> Result<Option<Value>> {
         return Ok(None);
     }
     let path = folder.join(&relative);
+    let inside = |path: &Path| Some(path.canonicalize().ok()?.starts_with(root.canonicalize().ok()?));
+    if inside(&path) == Some(false) {
+        let what = format!("its template {name} lies outside the assembly");
+        return Err(Error::failed("assembly.path_escapes", "reading a nested stack", what).next("synthesize the app again"));
+    }
     match std::fs::read_to_string(&path) {
         Ok(text) => diff::parse_template(&text).map(Some),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
