@@ -155,7 +155,7 @@ async fn work(common: &Common, args: &Args, watch: &Watch, printer: &Printer) ->
     let lock = take_lock(&intent, &desk, &run, "deploy").await?;
     let (aws, home) = (desk.aws.clone(), desk.home.clone());
     let applied = locked(&stored, freshness, approval, &intent, desk, &tools, args, (run, &lock)).await;
-    lock.release().await?;
+    lock.release().await;
     let applied = applied?;
     write_outputs(args, &aws, &home, &intent).await?;
     let mut timings = stored.plan.timings.clone();
@@ -260,7 +260,7 @@ async fn resume(intent: &Intent, desk: &Desk, tools: &Tools, args: &Args) -> Res
     };
     let state = desk.home.state(stage).await?;
     let applied = apply::apply(&stored, &order, apply_desk(desk.aws.clone(), desk.home.clone(), state, tools), &lock).await;
-    lock.release().await?;
+    lock.release().await;
     applied.map(Some)
 }
 
@@ -277,7 +277,7 @@ async fn run_fast(intent: &Intent, desk: &Desk, tools: &Tools, watch: &Watch) ->
         teller: tools.teller.clone(),
     };
     let applied = fast::fast(&target, &synthesized.assembly, desk, &lock).await;
-    lock.release().await?;
+    lock.release().await;
     let applied = applied?;
     let mut timings = synthesized.timings.clone();
     timings.extend(applied.timings.clone());

@@ -90,6 +90,6 @@ async fn work(common: &Common, args: &Args, watch: &Watch, printer: &Printer) ->
         run,
     };
     let applied = remove::remove(&stored, removal, &lock).await;
-    lock.release().await?;
+    lock.release().await;
     Ok(Outcome::Applied(Box::new(applied?)))
 }
