@@ -71,7 +71,7 @@ pub(super) async fn survey(planner: &Planner<'_>, index: usize) -> Result<Survey
     if let Readiness::After(recovery) = readiness {
         recipe.recovery = recovery;
     }
-    recipe.settle = settle(planner, stack.name.as_str(), &new);
+    recipe.settle = settle(planner, stack, &new);
     let settings_digest = settings_digest(&recipe);
     let known = planner.bench.state.as_ref().and_then(|(s, _)| s.stacks.get(stack.name.as_str()));
     let same_settings = known.is_some_and(|k| k.settings == settings_digest);
@@ -162,14 +162,12 @@ fn endpoint_url(url: String) -> String {
 }
 
 /// Functions that `--fast` moved, with the code that the template asks for.
-fn settle(planner: &Planner<'_>, stack: &str, new: &Value) -> Vec<FunctionCode> {
-    let state = planner.bench.state.as_ref().and_then(|(s, _)| s.stacks.get(stack));
+fn settle(planner: &Planner<'_>, stack: &Stack, new: &Value) -> Vec<FunctionCode> {
+    let state = planner.bench.state.as_ref().and_then(|(s, _)| s.stacks.get(stack.name.as_str()));
     let Some(state) = state else { return Vec::new() };
     let code = |id: &String| {
         let (bucket, key) = diff::function_code(new, id)?;
-        let (account, region) = (&planner.target.account, &planner.target.region);
-        let fill = |t: &str| assembly::substitute(t, account.as_str(), region.as_str(), &planner.partition);
-        Some(FunctionCode { logical_id: id.clone(), bucket: fill(&bucket), key: fill(&key) })
+        Some(FunctionCode { logical_id: id.clone(), bucket: planner.fill(stack, &bucket), key: planner.fill(stack, &key) })
     };
     state.fast.iter().filter_map(|(id, hash)| code(id).filter(|c| !c.key.contains(hash.as_str()))).collect()
 }
