@@ -189,6 +189,12 @@ async fn given(name: &str, intent: &Intent, desk: &Desk) -> Result<StoredPlan> {
         Some(stored) => stored,
         None => show::fetch(desk, intent.stage.name.as_str(), name).await?,
     };
+    is_for(&stored, name, intent, desk)?;
+    Ok(stored)
+}
+
+/// Errors (`plan.other`): it was made for something else.
+fn is_for(stored: &StoredPlan, name: &str, intent: &Intent, desk: &Desk) -> Result<()> {
     let plan = &stored.plan;
     let checks = [
         ("repository", plan.repository.as_str(), intent.repository.as_str()),
@@ -198,7 +204,7 @@ async fn given(name: &str, intent: &Intent, desk: &Desk) -> Result<StoredPlan> {
         ("region", plan.region.as_str(), desk.region.as_str()),
     ];
     match checks.iter().find(|(_, planned, here)| planned != here) {
-        None => Ok(stored),
+        None => Ok(()),
         Some((what, planned, here)) => Err(Error::refused("plan.other", format!("applying the plan {name}"), format!("it is of {what} {planned}, this is {what} {here}"))
             .next("name the right stage with --stage, or make a plan for this one")),
     }
@@ -248,6 +254,7 @@ async fn resume(intent: &Intent, desk: &Desk, tools: &Tools, args: &Args) -> Res
     let Some(mark) = desk.state.as_ref().and_then(|(s, _)| s.run.clone()) else { return Ok(None) };
     tools.teller.note(format!("going on with the run of {}", mark.started));
     let stored = show::fetch(desk, stage, &mark.plan).await?;
+    is_for(&stored, &mark.plan, intent, desk)?;
     let lock = take_lock(intent, desk, &mark.id, "resumed deploy").await?;
     let prune = args.prune || intent.stage.rule.prune == crate::config::Prune::Always;
     let order = Order {
