@@ -1,7 +1,7 @@
 //! The templates of nested stacks, as deployed and as they should be, so that what happens inside them is told too.
 
 use std::collections::BTreeMap;
-use std::path::{Component, Path, PathBuf};
+use std::path::Path;
 
 use serde_json::Value;
 
@@ -60,7 +60,7 @@ pub(super) async fn pairs(planner: &Planner<'_>, surveyed: &Surveyed) -> Result<
                 Some(arn) => Some(diff::parse_template(&surveyed.session.template_of(arn).await?)?),
                 None => None,
             };
-            let new = after.get(id).map(|resource| template_of(&folder, resource)).transpose()?.flatten();
+            let new = after.get(id).map(|resource| template_of(&planner.assembly.dir, &folder, resource)).transpose()?.flatten();
             let mut within = level.within.clone();
             within.push(id.clone());
             let same = matches!((&old, &new), (Some(old), Some(new)) if diff::same(old, new));
@@ -85,15 +85,14 @@ async fn physical_ids(surveyed: &Surveyed, stack: &str) -> Result<BTreeMap<Strin
 }
 
 /// The template that the app wrote for a nested stack; `None` where its metadata does not say.
-fn template_of(folder: &Path, resource: &Value) -> Result<Option<Value>> {
+fn template_of(root: &Path, folder: &Path, resource: &Value) -> Result<Option<Value>> {
     let Some(name) = resource.get("Metadata").and_then(|m| m.get("aws:asset:path")).and_then(Value::as_str) else { return Ok(None) };
-    let relative = PathBuf::from(name);
-    // a nested template lies beside its parent, or in the root of the assembly
-    let climbs = relative.components().filter(|c| matches!(c, Component::ParentDir)).count();
-    if relative.is_absolute() || climbs > MAX_DEPTH {
+    let path = folder.join(name);
+    // a nested template lies beside its parent, or in the root of the assembly; anything else on this machine is not ours to read
+    let inside = |path: &Path| Some(std::fs::canonicalize(path).ok()?.starts_with(std::fs::canonicalize(root).ok()?));
+    if inside(&path) != Some(true) || !path.is_file() {
         return Ok(None);
     }
-    let path = folder.join(&relative);
     match std::fs::read_to_string(&path) {
         Ok(text) => diff::parse_template(&text).map(Some),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
