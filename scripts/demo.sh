@@ -162,9 +162,9 @@ start_aws
 
 title "A git repository with a CDK app in it"
 make_repository
-run cat "$demo/notes/offshoot.yml"
 cd "$demo"
 repo=notes.git
+run cat notes/offshoot.yml
 
 title "Branch main becomes the stage prod"
 run offshoot deploy --repo "$repo" --branch main --outputs-file prod.json
@@ -177,8 +177,9 @@ expect "remember the milk" "a note is stored"
 title "A commit changes code in src/lib"
 edit src/lib/greeting.ts '`Hello from ${stage}`' '`Hello again from ${stage}, from a new commit`'
 commit "Greet people who come back" main
-exits 2 offshoot plan --repo "$repo" --branch main --detailed-exitcode
-run offshoot deploy --repo "$repo" --branch main --outputs-file prod.json
+exits 2 offshoot plan --repo "$repo" --branch main --detailed-exitcode --out change.json
+tell "What was read is what runs: exactly this plan is deployed, or nothing if the stage has moved meanwhile."
+run offshoot deploy --repo "$repo" --branch main --plan change.json --quiet --outputs-file prod.json
 call "$url/hello"
 expect "Hello again from prod, from a new commit" "the API answers with the code of the new commit"
 call "$url/notes"
@@ -191,7 +192,7 @@ title "A feature branch gets a stage of its own"
 git -C notes checkout --quiet -b feature/cheer
 edit src/lib/greeting.ts 'from a new commit' 'from a feature branch'
 commit "Cheer" feature/cheer
-run offshoot deploy --repo "$repo" --branch feature/cheer --outputs-file feature.json
+run offshoot deploy --repo "$repo" --branch feature/cheer --quiet --outputs-file feature.json
 call "$(output feature.json ApiUrl)/hello"
 expect "from a feature branch" "the branch answers at its own URL"
 call "$url/hello"

@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::Intercept;
+use aws_smithy_runtime_api::client::interceptors::context::InterceptorContext;
+use aws_smithy_runtime_api::client::retries::classifiers::{ClassifyRetry, RetryAction};
 use aws_smithy_runtime_api::client::interceptors::context::AfterDeserializationInterceptorContextRef;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
@@ -112,6 +114,23 @@ impl Intercept for Watcher {
             }
         }
         Ok(())
+    }
+}
+
+/// CloudFormation's `LimitExceededException` says that something is full. The SDK takes it for throttling, and would ask
+/// again for half a minute.
+#[derive(Debug)]
+pub(super) struct FullIsFull;
+
+impl ClassifyRetry for FullIsFull {
+    fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
+        let body = context.response().and_then(|r| r.body().bytes()).unwrap_or_default();
+        let text = String::from_utf8_lossy(body.get(..body.len().min(2048)).unwrap_or_default());
+        if text.contains("<Code>LimitExceededException") { RetryAction::RetryForbidden } else { RetryAction::NoActionIndicated }
+    }
+
+    fn name(&self) -> &'static str {
+        "full-is-full"
     }
 }
 

@@ -310,6 +310,9 @@ fn explain(error: Error, new: &NewChangeSet<'_>) -> Error {
         let who = new.recipe.deploy_role.as_ref().map_or("the plan role", |r| r.arn.as_str());
         return error.next(format!("grant the missing action to {who}"));
     }
+    if error.what().contains("LimitExceededException") {
+        return error.next("delete change sets of this stack that nobody needs any more; those of Offshoot are deleted already");
+    }
     if error.what().contains("already exists and cannot be created again") {
         return stale(new.stack, "somebody else created the stack meanwhile");
     }

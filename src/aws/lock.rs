@@ -170,9 +170,12 @@ fn is_of(bytes: &[u8], holder: &Holder) -> bool {
 }
 
 fn is_free(other: &Holder, asker: &Asker, is_alive: &impl Fn(u32) -> bool) -> bool {
-    // our own write, whose answer was lost; the run alone does not say so, since `--resume` goes by the name of the killed run
-    let own = other.run == asker.run && other.host == asker.host && other.pid == asker.pid;
-    other.expires_s <= now_s() || (other.host == asker.host && !is_alive(other.pid)) || own
+    other.expires_s <= now_s() || (other.host == asker.host && !is_alive(other.pid)) || is_asker(other, asker)
+}
+
+/// Our own write, whose answer was lost.
+fn is_asker(other: &Holder, asker: &Asker) -> bool {
+    other.run == asker.run && other.pid == asker.pid && other.host == asker.host
 }
 
 fn held(stage: &str, by: &Holder) -> Error {

@@ -255,6 +255,7 @@ impl Aws {
         let cloudformation = aws_sdk_cloudformation::config::Builder::from(&config)
             .retry_partition(partition())
             .interceptor(budget.watcher())
+            .retry_classifier(budget::FullIsFull)
             .build();
         let s3 = aws_sdk_s3::config::Builder::from(&config)
             .force_path_style(config.endpoint_url().is_some())

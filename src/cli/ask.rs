@@ -3,6 +3,7 @@
 use std::io::{BufRead, IsTerminal};
 
 use super::printer::Printer;
+use crate::pipeline::progress::Stop;
 
 /// The answer to a question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,15 +14,21 @@ pub enum Answer {
     Nobody,
 }
 
-/// Asks on the terminal; only `y` or `yes` is a yes.
-pub fn ask(question: &str, printer: &Printer) -> Answer {
+/// Asks on the terminal; only `y` or `yes` is a yes, and Ctrl-C is a no.
+pub async fn ask(question: &str, printer: &Printer, stop: &Stop) -> Answer {
     if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
         return Answer::Nobody;
     }
     printer.raw(&format!("{question} [y/N] "));
-    let mut line = String::new();
-    match std::io::stdin().lock().read_line(&mut line) {
-        Ok(_) if matches!(line.trim(), "y" | "Y" | "yes" | "Yes") => Answer::Yes,
-        _ => Answer::No,
+    let read = tokio::task::spawn_blocking(|| {
+        let mut line = String::new();
+        std::io::stdin().lock().read_line(&mut line).map(|_| line)
+    });
+    tokio::select! {
+        line = read => match line {
+            Ok(Ok(line)) if matches!(line.trim(), "y" | "Y" | "yes" | "Yes") => Answer::Yes,
+            _ => Answer::No,
+        },
+        () = stop.begin_nothing.cancelled() => Answer::No,
     }
 }

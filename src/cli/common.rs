@@ -10,7 +10,7 @@ use crate::aws::Pace;
 use crate::diff::Secrets;
 use crate::error::{Error, Result};
 use crate::names::{Branch, Region};
-use crate::pipeline::event::{Dirty, Event, Place};
+use crate::pipeline::event::{About, Dirty, Event, Place};
 use crate::pipeline::progress::{Stop, Teller};
 use crate::pipeline::stage::{self, Intent, Source};
 use crate::pipeline::{self, SandboxMode, Tools};
@@ -85,6 +85,9 @@ pub struct Common {
     /// No colours (also: NO_COLOR)
     #[arg(long, global = true)]
     pub no_color: bool,
+    /// Not typed: the command says it.
+    #[arg(skip = About::Commit)]
+    pub about: About,
 }
 
 fn has(variable: &str) -> bool {
@@ -117,6 +120,11 @@ impl Common {
         let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(ansi).try_init();
     }
 
+    /// The same for a command about a stage as it is deployed.
+    pub fn about_deployed(&self) -> Common {
+        Common { dirty: true, about: About::Deployed, ..self.clone() }
+    }
+
     pub fn event(&self) -> Result<Event> {
         let place = match &self.repo {
             Some(address) => Place::Repository {
@@ -132,6 +140,7 @@ impl Common {
         };
         Ok(Event {
             place,
+            about: self.about,
             app: self.app.clone(),
             stage: self.stage.clone(),
             config: self.config.clone(),
@@ -146,7 +155,7 @@ impl Common {
             None => cache_home()?,
         };
         std::fs::create_dir_all(&cache_dir).map_err(|e| Error::io("making the cache folder", &cache_dir, e))?;
-        let cache_dir = std::path::absolute(&cache_dir).map_err(|e| Error::io("finding the cache folder", &cache_dir, e))?;
+        let cache_dir = cache_dir.canonicalize().map_err(|e| Error::io("finding the cache folder", &cache_dir, e))?;
         pipeline::tidy::once_a_day(&cache_dir);
         let pace = match std::env::var("OFFSHOOT_POLL_MS") {
             Ok(text) => Some(Pace::parse(&text).ok_or_else(|| {

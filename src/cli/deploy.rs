@@ -97,6 +97,9 @@ pub async fn run(common: &Common, args: Args, printer: &Printer) -> Result<End> 
         }
         Outcome::Nothing(stored) => {
             plan::show(&stored, common.format, printer);
+            if args.timings {
+                printer.say(&super::tell::timings(&stored.plan.timings));
+            }
             return Ok(End::Done);
         }
         Outcome::Declined => return Ok(End::Declined),
@@ -147,7 +150,7 @@ async fn work(common: &Common, args: &Args, watch: &Watch, printer: &Printer) ->
         write_outputs(args, &desk.aws, &desk.home, &intent).await?;
         return Ok(Outcome::Nothing(Box::new(stored)));
     }
-    let approval = match gate::pass(&stored.plan, &intent, &desk, args, common.format, printer).await? {
+    let approval = match gate::pass(&stored.plan, &intent, &desk, args, common.format, (printer, &tools.stop)).await? {
         gate::Passed::Yes(approval) => approval,
         gate::Passed::No => return Ok(Outcome::Declined),
     };
@@ -293,11 +296,11 @@ async fn run_fast(intent: &Intent, desk: &Desk, tools: &Tools, watch: &Watch) ->
 
 pub(super) async fn take_lock(intent: &Intent, desk: &Desk, run: &str, what: &str) -> Result<StageLock> {
     let stage = intent.stage.name.as_str();
-    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_else(|_| "this machine".into());
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
     let asker = Asker {
         what: format!("{what} of {stage} at {}", intent.revision.short()),
         run: run.to_owned(),
-        host: host.trim().to_owned(),
+        host,
         pid: std::process::id(),
     };
     StageLock::take(&desk.home, stage, asker, is_alive).await

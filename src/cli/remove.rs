@@ -1,7 +1,6 @@
 //! `offshoot remove`: a stage's stacks, then everything kept about it.
 
 use std::collections::BTreeMap;
-use std::io::IsTerminal;
 
 use super::ask::{Answer, ask};
 use super::common::{Common, Format};
@@ -58,8 +57,7 @@ enum Outcome {
 
 async fn work(common: &Common, args: &Args, watch: &Watch, printer: &Printer) -> Result<Outcome> {
     // what is removed is in the state, not in the tree: uncommitted changes do not matter
-    let mut common = common.clone();
-    common.dirty = true;
+    let common = common.about_deployed();
     let (event, tools, intent) = watch.guard(common::decide(&common, watch.teller(), watch.stop())).await?;
     let stage = intent.stage.name.to_string();
     if intent.stage.rule.protect == Protection::On {
@@ -75,11 +73,10 @@ async fn work(common: &Common, args: &Args, watch: &Watch, printer: &Printer) ->
         if common.format == Format::Text {
             printer.out(&render::terminal::changes(&stored.plan, printer.out));
         }
-        match ask(&format!("Remove stage {stage}?"), printer) {
+        match ask(&format!("Remove stage {stage}?"), printer, &tools.stop).await {
             Answer::Yes => {}
             Answer::No => return Ok(Outcome::Declined),
             Answer::Nobody => {
-                debug_assert!(!std::io::stdin().is_terminal() || !std::io::stderr().is_terminal());
                 return Err(Error::refused("remove.unconfirmed", format!("removing stage {stage}"), "nobody is there to confirm it").next("pass --yes"));
             }
         }

@@ -47,8 +47,7 @@ fn is_digest(name: &str) -> bool {
 }
 
 async fn from_bucket(common: &Common, watch: &Watch, digest: &str) -> Result<StoredPlan> {
-    let mut common = common.clone();
-    common.dirty = true;
+    let common = common.about_deployed();
     let (event, tools, intent) = common::decide(&common, watch.teller(), watch.stop()).await?;
     let qualifier = common::qualifier(&intent).await;
     let desk = pipeline::desk(&intent, &event, As::Planner, &tools, &qualifier).await?;

@@ -32,8 +32,7 @@ pub async fn run(common: &Common, _args: Args, printer: &Printer) -> Result<End>
 }
 
 async fn read(common: &Common, watch: &Watch) -> Result<Vec<StageRow>> {
-    let mut common = common.clone();
-    common.dirty = true;
+    let common = common.about_deployed();
     let (event, tools, intent) = common::decide(&common, watch.teller(), watch.stop()).await?;
     let app = intent.app.name.to_string();
     let source = |source: &crate::config::Source| match source {

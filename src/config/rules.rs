@@ -143,6 +143,16 @@ impl Config {
         Err(self.unknown_stage(name, git_ref, &given))
     }
 
+    /// A stage that may be deployed although its branch is gone or another one is checked out: for looking at it, for
+    /// unlocking and removing it. The strongest rule that could have given the name stands for it.
+    pub fn stage_existing(&self, name: &str, git_ref: Option<&GitRef>) -> Result<Stage> {
+        self.stage_named(name, git_ref).or_else(|error| {
+            let able = self.stages.iter().filter(|rule| Template::of(&rule.name).gives(name));
+            let rule = able.max_by_key(|rule| Template::of(&rule.name).rank()).filter(|_| safe_stage(name).as_str() == name);
+            rule.map(|rule| Stage { name: name.into(), rule: rule.clone(), git_ref: None }).ok_or(error)
+        })
+    }
+
     fn unknown_stage(&self, name: &str, git_ref: Option<&GitRef>, given: &[Stage]) -> Error {
         let names = || self.stages.iter().map(|rule| rule.name.as_str()).chain(given.iter().map(|s| s.name.as_str()));
         let fixed = names().filter(|name| !name.contains('{'));

@@ -91,7 +91,9 @@ pub async fn apply(stored: &StoredPlan, order: &Order, desk: Desk, lock: &StageL
     }
     let keeper = Keeper::new(&stored.plan, desk.home.clone(), desk.state);
     let mark = RunMark { id: order.run.clone(), plan: stored.plan.digest.clone(), started: super::now() };
-    if stored.plan.has_changes() {
+    // a removal has no stored plan to go on with: it is simply typed again
+    let removal = stored.plan.stacks.iter().all(|s| s.action == StackAction::Delete);
+    if stored.plan.has_changes() && !removal {
         keeper.begin(mark, order.approval.clone()).await?;
     }
     let context = Arc::new(Context {

@@ -16,7 +16,8 @@ const INSTALL_TIME_S: u64 = 900;
 /// Installs dependencies into a plain tree; a developer's own tree is left alone.
 pub async fn prepare(intent: &Intent, tree: &Tree, tools: &Tools) -> Result<BTreeMap<String, f64>> {
     let begun = Instant::now();
-    if tree.kind == Kind::Own || intent.app.kind != AppKind::Cdk {
+    let runs = intent.app.kind == AppKind::Cdk || (intent.app.kind == AppKind::Assembly && intent.app.command.is_some());
+    if tree.kind == Kind::Own || !runs {
         return Ok(BTreeMap::new());
     }
     tools.teller.step("installing dependencies");

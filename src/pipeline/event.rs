@@ -20,10 +20,20 @@ pub enum Place {
     Repository { address: String, branch: Option<Branch>, revision: Option<String> },
 }
 
+/// Whether something new is made of the stage, or it is only looked at, unlocked or removed as it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum About {
+    /// The commit decides: the stage must be the one that its branch makes.
+    Commit,
+    /// The name decides: its branch may be gone, and uncommitted changes do not matter.
+    Deployed,
+}
+
 /// What somebody asked for.
 #[derive(Clone, Debug)]
 pub struct Event {
     pub place: Place,
+    pub about: About,
     pub app: Option<String>,
     pub stage: Option<String>,
     /// A configuration file to use in place of the repository's.

@@ -11,9 +11,9 @@ use serde_json::Value;
 use super::apply::Keeper;
 use super::plan::{Target, zip_once};
 use super::progress::{Progress, Teller};
-use crate::assembly::{Assembly, AssetSource, Stack};
+use crate::assembly::{Assembly, AssetSource, Packaging, Stack};
 use crate::aws::functions::Code;
-use crate::aws::home::{ETag, Home};
+use crate::aws::home::{self, ETag, Home};
 use crate::aws::lock::StageLock;
 use crate::aws::{Aws, IfDenied, Role, Session};
 use crate::diff;
@@ -38,7 +38,8 @@ pub struct FastDesk {
 struct Update {
     logical_id: String,
     hash: String,
-    folder: PathBuf,
+    source: PathBuf,
+    packaging: Packaging,
 }
 
 /// One stack's functions.
@@ -84,6 +85,11 @@ async fn look<'a>(target: &Target, stack: &'a Stack, desk: &FastDesk) -> Result<
     if reader.describe_stack(stack.name.as_str()).await?.is_none() {
         return Err(Error::failed("fast.more_than_code", doing, "the stack does not exist yet").next("deploy it once without --fast"));
     }
+    if let Some(owner) = desk.home.owner(region.as_str(), stack.name.as_str()).await?
+        && owner != target.stage.as_str()
+    {
+        return Err(home::owned(stack.name.as_str(), &owner, target.stage.as_str()));
+    }
     let old = diff::parse_template(&reader.template_of(stack.name.as_str()).await?)?;
     let others = diff::more_than_code(&old, &new);
     if !others.is_empty() {
@@ -100,11 +106,11 @@ async fn look<'a>(target: &Target, stack: &'a Stack, desk: &FastDesk) -> Result<
 fn updates(stack: &Stack, old: &Value, new: &Value, moved: &BTreeMap<String, String>) -> Vec<Update> {
     let mut updates = Vec::new();
     for asset in &stack.files {
-        let AssetSource::Path { path, .. } = &asset.source else { continue };
+        let AssetSource::Path { path, packaging } = &asset.source else { continue };
         for id in diff::functions_with_asset(new, &asset.hash) {
             let runs = moved.get(&id).cloned().or_else(|| diff::function_code(old, &id).map(|(_, key)| key)).unwrap_or_default();
             if !runs.contains(&asset.hash) {
-                updates.push(Update { logical_id: id, hash: asset.hash.clone(), folder: path.clone() });
+                updates.push(Update { logical_id: id, hash: asset.hash.clone(), source: path.clone(), packaging: *packaging });
             }
         }
     }
@@ -141,7 +147,10 @@ async fn carry_out(work: &Work<'_>, desk: &FastDesk) -> Result<Vec<(String, Stri
 }
 
 async fn zip_of(update: &Update, cache: &Path) -> Result<PathBuf> {
-    zip_once(&update.folder, &cache.join(format!("{}.zip", update.hash)), cache).await
+    if update.packaging == Packaging::File {
+        return Ok(update.source.clone());
+    }
+    zip_once(&update.source, &cache.join(format!("{}.zip", update.hash)), cache).await
 }
 
 fn outcome(work: &Work<'_>, begun: Instant) -> StackOutcome {

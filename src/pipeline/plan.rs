@@ -169,7 +169,10 @@ fn deployable(assembly: &Assembly) -> Result<()> {
             .next("correct it in the app; constructs report such errors with Annotations.addError"));
     }
     if let Some(missing) = assembly.missing.first() {
-        let what = format!("{} context values are missing, first {}", assembly.missing.len(), missing.key);
+        let what = match assembly.missing.len() {
+            1 => format!("the context value {} is missing", missing.key),
+            count => format!("{count} context values are missing, the first is {}", missing.key),
+        };
         return Err(Error::failed("synth.missing_context", "reading the assembly", what)
             .next("run `npx cdk synth` once with credentials and commit cdk.context.json"));
     }

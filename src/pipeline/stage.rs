@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use tokio_util::sync::CancellationToken;
 
 use super::Tools;
-use super::event::{Dirty, Event, Place};
+use super::event::{About, Dirty, Event, Place};
 use crate::config::{self, App, Config, GitRef, Stage};
 use crate::error::{Error, Result};
 use crate::git::{Limits, Mirror, Remote, Token, Wanted, WorkTree};
@@ -46,7 +46,7 @@ pub struct Opened {
 pub async fn decide(event: &Event, tools: &Tools) -> Result<Intent> {
     let opened = open(event, tools).await?;
     let app = one_app(&opened.config, event.app.as_deref())?;
-    let stage = one_stage(&opened, event.stage.as_deref())?;
+    let stage = one_stage(&opened, event.stage.as_deref(), event.about)?;
     if stage.rule.apps.as_ref().is_some_and(|apps| !apps.contains(&app.name)) {
         let what = format!("stage {} is not for app {}", stage.name, app.name);
         return Err(Error::usage("config.app_not_in_stage", "choosing the stage", what).next("name another stage, or add the app under `apps:` of the stage"));
@@ -185,7 +185,7 @@ fn one_app(config: &Config, name: Option<&str>) -> Result<App> {
     }
 }
 
-fn one_stage(opened: &Opened, name: Option<&str>) -> Result<Stage> {
+fn one_stage(opened: &Opened, name: Option<&str>, about: About) -> Result<Stage> {
     let doing = "choosing the stage";
     let Some(name) = name else {
         let Some(git_ref) = &opened.git_ref else {
@@ -198,6 +198,9 @@ fn one_stage(opened: &Opened, name: Option<&str>) -> Result<Stage> {
                 .next("add a rule for it under `stages:`, or name a stage with --stage")
         });
     };
+    if about == About::Deployed {
+        return opened.config.stage_existing(name, opened.git_ref.as_ref());
+    }
     let stage = opened.config.stage_named(name, opened.git_ref.as_ref())?;
     if let Some(git_ref) = &opened.git_ref
         && !stage.rule.covers(git_ref)

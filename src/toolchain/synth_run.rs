@@ -76,7 +76,8 @@ impl Run {
         let sandbox = Sandbox::open(request.sandbox, request.trust).await?;
         let notes = sandbox.note().map(str::to_owned).into_iter().collect();
         let mut sandbox = sandbox.readable(&cache_dir).writable(&root).writable(&out_dir).writable(dir.path());
-        sandbox = sandbox.writable(&home).writable(&compiled);
+        // hooks and settings of the repository must not be changed by the app: git would run them outside
+        sandbox = sandbox.writable(&home).writable(&compiled).readable(&root.join(".git"));
         if request.trust == Trust::Untrusted {
             // a checkout made by others may keep the forge's token there
             sandbox = sandbox.hide(&root.join(".git/config"));

@@ -118,7 +118,9 @@ fn context_that_the_app_misses() {
 
 #[test]
 fn an_error_that_the_app_reports() {
-    let world = World::of(app().stack(stack("prod-app").has("Queue", queue(30)).reports("error", "The queue must be encrypted")));
+    let world = World::of(
+        app().stack(stack("prod-app").has("Queue", queue(30)).reports("error", "The queue must be encrypted")),
+    );
     let run = world.run("plan").failed();
     shows!(run.err, @"
     error: reading the assembly: the app reports an error: prod-app: The queue must be encrypted
@@ -129,7 +131,9 @@ fn an_error_that_the_app_reports() {
 
 #[test]
 fn a_warning_that_the_app_reports() {
-    let world = World::of(app().stack(stack("prod-app").has("Queue", queue(30)).reports("warning", "The queue is not encrypted")));
+    let world = World::of(
+        app().stack(stack("prod-app").has("Queue", queue(30)).reports("warning", "The queue is not encrypted")),
+    );
     world.run("plan").done().says("The queue is not encrypted");
 }
 
@@ -163,7 +167,8 @@ fn a_template_that_cloudformation_finds_malformed() {
 fn a_container_image_is_not_published_yet() {
     let world = World::of(small_app());
     let path = world.repository().join("cdk.out/prod-app.assets.json");
-    let mut assets: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(&path).expect("it")).expect("JSON");
+    let mut assets: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(&path).expect("it")).expect("JSON");
     assets["dockerImages"]["abc"] = json!({"source": {"directory": "asset.abc"}, "destinations": {"here": {"repositoryName": "r", "imageTag": "abc"}}});
     world.write("cdk.out/prod-app.assets.json", &assets.to_string());
     world.save();

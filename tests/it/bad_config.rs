@@ -156,7 +156,9 @@ fn an_app_that_does_not_exist() {
 
 #[test]
 fn a_kind_that_cannot_be_deployed_yet() {
-    let world = rules("version: 1\napps:\n  - { name: notes, path: ., kind: sam }\nstages:\n  - { name: prod, branch: main }\n");
+    let world = rules(
+        "version: 1\napps:\n  - { name: notes, path: ., kind: sam }\nstages:\n  - { name: prod, branch: main }\n",
+    );
     world.run("plan").wrong().says("of kind sam, which offshoot cannot deploy yet");
 }
 

@@ -47,7 +47,11 @@ fn expired_in_the_middle() {
 #[test]
 fn unknown_to_aws() {
     let world = World::of(small_app());
-    let unknown = Fault::Error(403, "InvalidClientTokenId".into(), "The security token included in the request is invalid.".into());
+    let unknown = Fault::Error(
+        403,
+        "InvalidClientTokenId".into(),
+        "The security token included in the request is invalid.".into(),
+    );
     world.aws.inject("sts", "*", unknown, 100);
     let run = world.run("plan").failed();
     shows!(run.err, @"
@@ -62,7 +66,14 @@ fn of_another_account() {
     let world = World::of(small_app()).with_rule("aws: { account: \"222222222222\" }");
     world.aws.deny_role("222222222222:role/");
     let run = world.run("deploy").refused();
-    shows!(run.err, @"");
+    shows!(run.err, @"
+    error: checking the AWS account: the stage belongs to account 222222222222, but these credentials are
+           arn:aws:iam::111111111111:user/developer in 111111111111
+      because: assuming role arn:aws:iam::222222222222:role/cdk-hnb659fds-file-publishing-role-[id]-us-east-1:
+               AccessDenied: User: arn:aws:iam::111111111111:user/developer is not authorized to perform: sts:AssumeRole on
+               resource: arn:aws:iam::222222222222:role/cdk-hnb659fds-file-publishing-role-[id]-us-east-1
+    next: use credentials of that account (--profile), or correct `aws: { account: … }` in offshoot.yml
+    ");
     nothing_was_written(&world);
 }
 
@@ -70,7 +81,10 @@ fn of_another_account() {
 fn without_a_region() {
     let world = World::of(small_app()).with_env("AWS_REGION", "").with_env("AWS_DEFAULT_REGION", "");
     let run = world.run("plan").wrong();
-    shows!(run.err, @"");
+    shows!(run.err, @"
+    error: choosing the AWS region: none is configured
+    next: write `aws: { region: … }` for the stage in offshoot.yml, or pass --region, or set AWS_REGION
+    ");
     assert!(world.aws.journal().is_empty());
 }
 

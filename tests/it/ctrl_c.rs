@@ -14,7 +14,7 @@ fn halfway() -> World {
 #[test]
 fn once_finishes_what_runs_and_begins_nothing_new() {
     let world = halfway();
-    let mut running = world.start("deploy");
+    let running = world.start("deploy");
     world.until("the first stack runs", |aws| aws.status("prod-first") == "CREATE_IN_PROGRESS");
     running.interrupt();
     running.until_it_says("Stopping");
@@ -51,7 +51,7 @@ fn once_finishes_what_runs_and_begins_nothing_new() {
 #[test]
 fn twice_leaves_it_to_cloudformation() {
     let world = halfway();
-    let mut running = world.start("deploy");
+    let running = world.start("deploy");
     world.until("the first stack runs", |aws| aws.status("prod-first") == "CREATE_IN_PROGRESS");
     running.interrupt();
     running.until_it_says("Stopping");
@@ -92,7 +92,7 @@ fn twice_leaves_it_to_cloudformation() {
 #[test]
 fn three_times_ends_at_once() {
     let world = halfway();
-    let mut running = world.start("deploy");
+    let running = world.start("deploy");
     world.until("the first stack runs", |aws| aws.status("prod-first") == "CREATE_IN_PROGRESS");
     world.aws.inject("*", "*", crate::fake::Fault::Timeout, 1000);
     running.interrupt();

@@ -89,7 +89,9 @@ fn independent_stacks_are_deployed_side_by_side() {
     world.run("deploy").done().says("4 stacks deployed");
     let journal = world.aws.journal();
     let last_begin = journal.iter().rposition(|c| c.operation == "ExecuteChangeSet").expect("an execution");
-    let first_end = journal.iter().position(|c| c.operation == "PutObject" && c.param("Key").ends_with("prod.json") && c.number > journal[last_begin].number);
+    let first_end = journal.iter().position(|c| {
+        c.operation == "PutObject" && c.param("Key").ends_with("prod.json") && c.number > journal[last_begin].number
+    });
     assert!(first_end.is_some_and(|end| end > last_begin), "{}", world.aws.told());
 }
 
@@ -97,7 +99,8 @@ fn independent_stacks_are_deployed_side_by_side() {
 fn functions_are_published_once_and_only_when_they_are_not_there() {
     let world = World::of(app().stack(stack("prod-app").function("Api", "one").function("Job", "two")));
     world.run("deploy").done();
-    let uploads = |world: &World| world.aws.calls("s3", "PutObject").iter().filter(|c| c.param("Key").ends_with(".zip")).count();
+    let uploads =
+        |world: &World| world.aws.calls("s3", "PutObject").iter().filter(|c| c.param("Key").ends_with(".zip")).count();
     assert_eq!(uploads(&world), 2);
     world.aws.clear_journal();
     world.change(app().stack(stack("prod-app").function("Api", "one").function("Job", "three")));
@@ -127,7 +130,10 @@ fn tags_parameters_roles_and_protection_reach_cloudformation() {
     let world = World::of(app().stack(with)).with_rule("tags: { owner: platform }");
     world.run("deploy").done();
     let stack = world.aws.stack("prod-app").expect("the stack");
-    assert_eq!(stack.body.tags.iter().map(|(k, v)| format!("{k}={v}")).collect::<Vec<_>>(), ["owner=platform", "team=notes"]);
+    assert_eq!(
+        stack.body.tags.iter().map(|(k, v)| format!("{k}={v}")).collect::<Vec<_>>(),
+        ["owner=platform", "team=notes"]
+    );
     assert_eq!(stack.body.parameters["Size"].value, "small");
     assert!(stack.termination_protection);
     let role = "arn:aws:iam::111111111111:role/cdk-hnb659fds-cfn-exec-role-111111111111-us-east-1";

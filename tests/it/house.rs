@@ -106,7 +106,7 @@ const CIRCLES: &[(&str, Edge)] = &[
 ];
 
 /// Tests that may sleep between two looks, because nothing tells them; each has a limit on the whole wait.
-const LOOKS: &[(&str, &str)] = &[("tests/it/world/run.rs", "std knows no wait for a process with a limit")];
+const LOOKS: &[(&str, &str)] = &[];
 
 const OUTSIDE: [&str; 3] = ["git", "aws", "toolchain"];
 const WORDS: [&str; 7] = ["names", "config", "assembly", "diff", "plan", "render", "error"];

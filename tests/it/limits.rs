@@ -18,7 +18,11 @@ fn five_hundred_and_one_resources() {
 
 #[test]
 fn more_than_a_megabyte() {
-    let world = World::of(app().stack(stack("prod-app").has("Queue", queue(30)).section("Metadata", "Long", json!("x".repeat(1_000_000)))));
+    let world = World::of(app().stack(stack("prod-app").has("Queue", queue(30)).section(
+        "Metadata",
+        "Long",
+        json!("x".repeat(1_000_000)),
+    )));
     let run = world.run("plan").failed();
     run.says("CloudFormation takes 1000000").says("split the stack");
     assert!(world.aws.writes().is_empty(), "{}", world.aws.told());
@@ -26,7 +30,8 @@ fn more_than_a_megabyte() {
 
 #[test]
 fn too_many_outputs() {
-    let many = (0..201).fold(stack("prod-app").has("Queue", queue(30)), |stack, n| stack.output(&format!("Output{n}"), json!("x")));
+    let many = (0..201)
+        .fold(stack("prod-app").has("Queue", queue(30)), |stack, n| stack.output(&format!("Output{n}"), json!("x")));
     let world = World::of(app().stack(many));
     world.run("plan").failed().says("it has 201 outputs; CloudFormation takes 200");
 }

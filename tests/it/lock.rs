@@ -40,7 +40,14 @@ fn an_expired_lock_is_taken_over() {
 #[test]
 fn the_lock_of_a_dead_process_of_this_machine_is_taken_over() {
     let world = World::of(small_app());
-    let dead = std::process::Command::new("true").spawn().map(|mut c| { let id = c.id(); let _ = c.wait(); id }).expect("a process");
+    let dead = std::process::Command::new("true")
+        .spawn()
+        .map(|mut c| {
+            let id = c.id();
+            let _ = c.wait();
+            id
+        })
+        .expect("a process");
     world.put_object("prod.lock", &lock(&this_host(), dead, 60));
     world.run("deploy").done();
 }
@@ -77,7 +84,9 @@ fn a_run_that_loses_its_lock_begins_nothing_more() {
         object.etag = "\"other\"".into();
     });
     let running = world.start("deploy");
-    let looks = |aws: &crate::fake::FakeAws| aws.calls("s3", "GetObject").iter().filter(|c| c.param("Key").ends_with("prod.lock")).count();
+    let looks = |aws: &crate::fake::FakeAws| {
+        aws.calls("s3", "GetObject").iter().filter(|c| c.param("Key").ends_with("prod.lock")).count()
+    };
     world.until("the lock is looked at again after the first stack", |aws| looks(aws) >= 3);
     world.aws.set_stuck("prod-third", false);
     let run = running.end().refused();
@@ -92,7 +101,9 @@ fn a_run_that_loses_its_lock_begins_nothing_more() {
 fn of_two_deploys_that_race_exactly_one_applies() {
     let world = World::of(small_app());
     let running = world.start_until("deploy", (1, call("PutObject", "prod.lock")), |pid| signal(pid, Signal::STOP));
-    world.until("the first holds the lock", |aws| !aws.calls("s3", "PutObject").iter().all(|c| !c.param("Key").ends_with("prod.lock")));
+    world.until("the first holds the lock", |aws| {
+        !aws.calls("s3", "PutObject").iter().all(|c| !c.param("Key").ends_with("prod.lock"))
+    });
     world.run("deploy").refused().says("deploy of prod at").says("holds it");
     signal(running.id(), Signal::CONT);
     running.end().done();

@@ -8,6 +8,7 @@ mod fake_selftest_states;
 
 mod world;
 
+mod app_program;
 mod approvals;
 mod bad_assembly;
 mod bad_config;

@@ -9,7 +9,13 @@ use crate::world::{World, app, queue, shows, small_app, stack, table};
 /// An update with a replacement, a function and an output.
 fn update() -> World {
     let with = |timeout_s, name: &str| {
-        app().stack(stack("prod-app").has("Queue", queue(timeout_s)).has("Notes", table(name)).function("Api", name).output("Url", json!({"Ref": "Queue"})))
+        app().stack(
+            stack("prod-app")
+                .has("Queue", queue(timeout_s))
+                .has("Notes", table(name))
+                .function("Api", name)
+                .output("Url", json!({"Ref": "Queue"})),
+        )
     };
     let world = World::of(with(30, "notes")).deployed();
     world.change(with(60, "notes-2"));
@@ -31,7 +37,12 @@ fn a_plan_follows_its_schema() {
     follows(&world, "plan", &plan);
     assert_eq!(plan["version"], 1);
     assert_eq!(plan["stacks"][0]["action"], "update");
-    let replaced = plan["stacks"][0]["changes"].as_array().expect("changes").iter().find(|c| c["logical_id"] == "Notes").expect("it");
+    let replaced = plan["stacks"][0]["changes"]
+        .as_array()
+        .expect("changes")
+        .iter()
+        .find(|c| c["logical_id"] == "Notes")
+        .expect("it");
     assert_eq!((&replaced["action"], &replaced["holds_data"]), (&json!("replace"), &json!(true)));
     assert!(plan["timings"].is_object());
 }
@@ -109,7 +120,7 @@ fn markdown_for_a_comment() {
 
     </details>
 
-    Plan `4b083b36ef0e` deletes data: read it again before you deploy it. To deploy exactly this: `offshoot deploy --plan [digest]`
+    Plan `f358ef3d6103` deletes data: read it again before you deploy it. To deploy exactly this: `offshoot deploy --plan [digest]`
     "#);
     let run = world.run("deploy --format markdown").done();
     shows!(run.out, @"
@@ -220,7 +231,9 @@ fn timings_say_where_the_time_went() {
 #[test]
 fn a_reader_that_has_gone_away_is_no_trouble() {
     let world = World::of(small_app()).deployed();
-    for line in [vec!["plan"], vec!["plan", "--format", "json"], vec!["schema"], vec!["completions", "bash"], vec!["--help"]] {
+    for line in
+        [vec!["plan"], vec!["plan", "--format", "json"], vec!["schema"], vec!["completions", "bash"], vec!["--help"]]
+    {
         let mut child = world.command(&line).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
         drop(child.stdout.take());
         let ended = child.wait_with_output().expect("its end");

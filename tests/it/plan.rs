@@ -151,7 +151,9 @@ fn secrets_are_hidden_unless_asked_for() {
             "Code": {"ZipFile": "exports.handler = () => 1"}, "Environment": {"Variables": {"DB_PASSWORD": password}},
         }})
     };
-    let with = |password: &str| app().stack(stack("prod-app").parameter("Key", parameter.clone(), None).has("F", function(password)));
+    let with = |password: &str| {
+        app().stack(stack("prod-app").parameter("Key", parameter.clone(), None).has("F", function(password)))
+    };
     let world = World::of(with("correct-horse")).deployed();
     world.change(with("battery-staple"));
     world.run("plan").done().says("DB_PASSWORD").says_nothing_of("correct-horse").says_nothing_of("battery-staple");
@@ -181,7 +183,9 @@ fn resources_that_cloudformation_drops_with_property_values_are_still_planned() 
 #[test]
 fn a_change_set_that_cloudformation_refuses_is_told_in_its_words() {
     let world = World::of(small_app());
-    world.aws.fail_change_set("prod-app", "Template error: instance of Fn::GetAtt references undefined resource Nothing");
+    world
+        .aws
+        .fail_change_set("prod-app", "Template error: instance of Fn::GetAtt references undefined resource Nothing");
     let run = world.run("plan").failed();
     shows!(run.err, @"
     · publishing 1 asset

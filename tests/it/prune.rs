@@ -6,7 +6,10 @@ use crate::world::{World, app, queue, shows, stack, table};
 
 fn whole() -> crate::world::App {
     let data = stack("prod-data").has("Notes", table("notes")).exports("Notes", json!({"Ref": "Notes"}));
-    app().stack(data).stack(stack("prod-api").imports("News", "Notes").depends_on("prod-data")).stack(stack("prod-web").has("Queue", queue(30)))
+    app()
+        .stack(data)
+        .stack(stack("prod-api").imports("News", "Notes").depends_on("prod-data"))
+        .stack(stack("prod-web").has("Queue", queue(30)))
 }
 
 /// Everything was deployed; the app now has only `prod-web`.
@@ -91,7 +94,8 @@ fn they_are_kept_unless_somebody_says_prune() {
 fn with_prune_they_are_deleted_users_first() {
     let world = shrunk();
     world.run("deploy --prune").done().says("prod-api").says("prod-data");
-    let deleted: Vec<String> = world.aws.calls("cloudformation", "DeleteStack").iter().map(|c| c.param("StackName").to_owned()).collect();
+    let deleted: Vec<String> =
+        world.aws.calls("cloudformation", "DeleteStack").iter().map(|c| c.param("StackName").to_owned()).collect();
     assert!(deleted.len() == 2 && deleted[0].contains("prod-api") && deleted[1].contains("prod-data"), "{deleted:?}");
     let state = world.state().expect("a state");
     assert_eq!(state["stacks"].as_object().map(|s| s.len()), Some(1), "{state}");

@@ -42,7 +42,8 @@ fn a_creation_that_was_rolled_back_is_deleted_and_created_anew() {
 
 #[test]
 fn data_that_a_failed_creation_left_is_not_deleted_unasked() {
-    let both = app().stack(stack("prod-app").has("Notes", table("notes")).has("Queue", crate::world::after(queue(30), &["Notes"])));
+    let both = app()
+        .stack(stack("prod-app").has("Notes", table("notes")).has("Queue", crate::world::after(queue(30), &["Notes"])));
     let world = World::of(both);
     world.aws.fail_resource_on(On::Create, "prod-app", "Queue", "No more queues");
     world.aws.fail_resource_on(On::Rollback, "prod-app", "Notes", "The table is in use");

@@ -53,10 +53,12 @@ fn with_yes_everything_goes_users_first() {
 
     2 stacks removed in 0.0 s, plan [digest].
     ");
-    let deleted: Vec<String> = world.aws.calls("cloudformation", "DeleteStack").iter().map(|c| c.param("StackName").to_owned()).collect();
+    let deleted: Vec<String> =
+        world.aws.calls("cloudformation", "DeleteStack").iter().map(|c| c.param("StackName").to_owned()).collect();
     assert!(deleted.len() == 2 && deleted[0].contains("prod-api") && deleted[1].contains("prod-data"), "{deleted:?}");
     assert_eq!(world.aws.stack_names("111111111111", "us-east-1"), ["CDKToolkit"]);
-    let left: Vec<String> = world.aws.keys(crate::world::BUCKET).into_iter().filter(|key| key.starts_with("offshoot/")).collect();
+    let left: Vec<String> =
+        world.aws.keys(crate::world::BUCKET).into_iter().filter(|key| key.starts_with("offshoot/")).collect();
     assert!(left.is_empty(), "nothing is kept of the stage: {left:?}");
 }
 
@@ -106,7 +108,8 @@ fn what_cannot_be_deleted_is_told_and_can_be_left_behind() {
 
 #[test]
 fn a_stack_with_termination_protection_says_so() {
-    let world = World::of(app().stack(stack("prod-app").has("Queue", queue(30)).protected_from_termination())).deployed();
+    let world =
+        World::of(app().stack(stack("prod-app").has("Queue", queue(30)).protected_from_termination())).deployed();
     let run = world.run("remove --yes").failed();
     run.says("cannot be deleted while TerminationProtection is enabled");
     assert_eq!(world.aws.status("prod-app"), "CREATE_COMPLETE");
@@ -117,7 +120,10 @@ fn a_stack_with_termination_protection_says_so() {
 fn a_locked_stage_is_not_removed() {
     let world = two_stacks().deployed();
     let later = jiff::Timestamp::now().as_second() + 60;
-    world.put_object("prod.lock", &json!({"what": "deploy", "run": "other", "host": "elsewhere", "pid": 1, "since_s": 1, "expires_s": later}));
+    world.put_object(
+        "prod.lock",
+        &json!({"what": "deploy", "run": "other", "host": "elsewhere", "pid": 1, "since_s": 1, "expires_s": later}),
+    );
     world.run("remove --yes").refused().says("holds it");
     assert!(world.aws.calls("cloudformation", "DeleteStack").is_empty());
 }

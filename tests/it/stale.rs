@@ -157,7 +157,11 @@ fn a_stage_that_was_deployed_while_the_plan_was_made() {
     world.change(app().stack(stack("prod-app").has("Queue", queue(60))));
     let state = world.state().expect("a state");
     world.aws.clear_journal();
-    let moved = { let mut moved = state.clone(); moved["updated"] = "2026-01-01T00:00:00Z".into(); moved };
+    let moved = {
+        let mut moved = state.clone();
+        moved["updated"] = "2026-01-01T00:00:00Z".into();
+        moved
+    };
     let shared = world.aws.state.clone();
     world.aws.after(1, crate::world::call("CreateChangeSet", "prod-app"), move || {
         let mut state = shared.lock().expect("the state");

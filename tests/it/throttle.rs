@@ -9,7 +9,9 @@ use crate::world::{World, app, queue, shows, small_app, stack};
 #[test]
 fn throttled_calls_are_made_again() {
     let world = World::of(small_app());
-    for operation in ["DescribeStacks", "CreateChangeSet", "DescribeChangeSet", "ExecuteChangeSet", "DescribeStackEvents"] {
+    for operation in
+        ["DescribeStacks", "CreateChangeSet", "DescribeChangeSet", "ExecuteChangeSet", "DescribeStackEvents"]
+    {
         world.aws.inject("cloudformation", operation, Fault::Throttle, 1);
     }
     world.aws.inject("s3", "PutObject", Fault::Throttle, 1);
@@ -21,7 +23,9 @@ fn throttled_calls_are_made_again() {
 #[test]
 fn errors_of_aws_are_tried_again() {
     let world = World::of(small_app());
-    for (service, operation) in [("sts", "GetCallerIdentity"), ("sts", "AssumeRole"), ("s3", "GetObject"), ("cloudformation", "DescribeStacks")] {
+    for (service, operation) in
+        [("sts", "GetCallerIdentity"), ("sts", "AssumeRole"), ("s3", "GetObject"), ("cloudformation", "DescribeStacks")]
+    {
         world.aws.inject(service, operation, Fault::ServerError(503), 1);
     }
     world.aws.inject("cloudformation", "ExecuteChangeSet", Fault::ServerError(500), 1);
@@ -80,7 +84,14 @@ fn a_lost_answer_to_the_execution_executes_nothing_twice() {
     world.run("deploy").done();
     assert_eq!(world.aws.faults_left(), 0);
     assert_eq!(world.aws.status("prod-app"), "UPDATE_COMPLETE");
-    let begun = world.aws.stack("prod-app").expect("it").events.iter().filter(|e| e.status == "UPDATE_IN_PROGRESS" && e.logical == "prod-app").count();
+    let begun = world
+        .aws
+        .stack("prod-app")
+        .expect("it")
+        .events
+        .iter()
+        .filter(|e| e.status == "UPDATE_IN_PROGRESS" && e.logical == "prod-app")
+        .count();
     assert_eq!(begun, 1);
 }
 
@@ -125,7 +136,8 @@ fn conflicting_writes_of_s3_are_tried_again() {
 
 #[test]
 fn every_list_is_read_to_its_end() {
-    let many = |timeout_s| (0..12).fold(stack("prod-app"), |stack, n| stack.has(&format!("Queue{n:02}"), queue(timeout_s)));
+    let many =
+        |timeout_s| (0..12).fold(stack("prod-app"), |stack, n| stack.has(&format!("Queue{n:02}"), queue(timeout_s)));
     let world = World::of(app().stack(many(30)));
     world.aws.page_size(2);
     world.run("deploy").done();

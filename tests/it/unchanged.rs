@@ -74,7 +74,9 @@ fn only_the_changed_stack_is_written() {
     let world = World::of(with(30)).deployed();
     world.change(with(60));
     world.run("deploy").done();
-    let touched = |call: &crate::fake::Call| call.param("StackName").contains("prod-two") || call.param("Key").contains("prod-two");
+    let touched = |call: &crate::fake::Call| {
+        call.param("StackName").contains("prod-two") || call.param("Key").contains("prod-two")
+    };
     assert!(!world.aws.writes().iter().any(touched), "{}", world.aws.told());
     assert_eq!(world.aws.status("prod-one"), "UPDATE_COMPLETE");
 }

@@ -10,7 +10,9 @@ fn exporting(name: &str) -> crate::world::app::Stack {
 
 #[test]
 fn an_import_of_a_new_export_waits_for_it() {
-    let world = World::of(app().stack(exporting("Queue")).stack(stack("prod-api").imports("News", "Queue").depends_on("prod-data")));
+    let world = World::of(
+        app().stack(exporting("Queue")).stack(stack("prod-api").imports("News", "Queue").depends_on("prod-data")),
+    );
     let plan = world.plan();
     assert_eq!(plan["stacks"][1]["waits_for"], json!(["prod-data"]));
     assert!(plan["stacks"][1]["change_set"].is_null());
@@ -22,7 +24,9 @@ fn an_import_of_a_new_export_waits_for_it() {
 #[test]
 fn an_import_of_an_export_that_is_there_does_not_wait() {
     let world = World::of(app().stack(exporting("Queue"))).deployed();
-    world.change(app().stack(exporting("Queue")).stack(stack("prod-api").imports("News", "Queue").depends_on("prod-data")));
+    world.change(
+        app().stack(exporting("Queue")).stack(stack("prod-api").imports("News", "Queue").depends_on("prod-data")),
+    );
     let plan = world.plan();
     assert!(plan["stacks"][1]["change_set"].is_string(), "{plan}");
 }
@@ -87,7 +91,10 @@ fn what_waited_shows_no_more_than_was_reviewed() {
 #[test]
 fn a_change_set_that_fails_after_the_wait_is_a_failure_of_that_stack_alone() {
     let world = World::of(
-        app().stack(exporting("Queue")).stack(stack("prod-api").imports("News", "Queue").depends_on("prod-data")).stack(stack("prod-web").has("News", topic())),
+        app()
+            .stack(exporting("Queue"))
+            .stack(stack("prod-api").imports("News", "Queue").depends_on("prod-data"))
+            .stack(stack("prod-web").has("News", topic())),
     );
     world.aws.fail_change_set("prod-api", "Template error: something else");
     world.run("deploy").failed().says("Template error: something else");

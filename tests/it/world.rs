@@ -12,8 +12,8 @@ use serde_json::Value;
 
 use crate::fake::{Call, FakeAws};
 pub use app::{App, after, app, code_hash, queue, small_app, stack, table, topic};
-pub use run::{Run, Running};
 pub(crate) use run::shows;
+pub use run::{Run, Running};
 
 /// The stages of most scenarios: `main` is prod, deployed without questions.
 const RULES: &str = "version: 1
@@ -170,10 +170,15 @@ impl World {
     /// Waits until something is so.
     #[track_caller]
     pub fn until(&self, what: &str, so: impl Fn(&FakeAws) -> bool) {
-        let begun = std::time::Instant::now();
-        while !so(&self.aws) {
-            assert!(begun.elapsed().as_secs() < 30, "it never came to this: {what}\n{}", self.aws.told());
-            std::thread::yield_now();
+        loop {
+            // only requests change anything: the next one is waited for, then it is looked at again
+            let (sender, moved) = std::sync::mpsc::channel();
+            self.aws.after(self.aws.journal().len() + 1, |_| true, move || drop(sender.send(())));
+            if so(&self.aws) {
+                return;
+            }
+            let waited = moved.recv_timeout(std::time::Duration::from_secs(30));
+            assert!(waited.is_ok() || so(&self.aws), "it never came to this: {what}\n{}", self.aws.told());
         }
     }
 
@@ -225,7 +230,9 @@ impl FakeAws {
 
 /// A call of this operation that is about this stack or object.
 pub fn call(operation: &'static str, about: &'static str) -> impl Fn(&Call) -> bool + Send + 'static {
-    move |call| call.operation == operation && (call.param("StackName").contains(about) || call.param("Key").contains(about))
+    move |call| {
+        call.operation == operation && (call.param("StackName").contains(about) || call.param("Key").contains(about))
+    }
 }
 
 /// Commits everything in a work tree under a fixed name and time; gives the commit's id.
@@ -246,7 +253,10 @@ pub fn commit_all(folder: &Path) -> String {
 impl World {
     /// Stage `prod` from main and `staging` from develop, committed.
     pub fn rules_for_two_stages(&self) {
-        self.write("offshoot.yml", &RULES.replace("branch: main }", "branch: main }\n  - { name: staging, branch: develop }"));
+        self.write(
+            "offshoot.yml",
+            &RULES.replace("branch: main }", "branch: main }\n  - { name: staging, branch: develop }"),
+        );
         self.save();
     }
 

@@ -6,6 +6,7 @@ use crate::cli::common::Format;
 use crate::cli::printer::Printer;
 use crate::config::{ApplyRule, Protection};
 use crate::error::{Error, Result};
+use crate::pipeline::progress::Stop;
 use crate::pipeline::stage::Intent;
 use crate::pipeline::{self, Desk};
 use crate::plan::state::Approval;
@@ -39,7 +40,7 @@ pub(super) fn may_be_fast(intent: &Intent) -> Result<()> {
 }
 
 /// Passes, asks, or refuses with what is missing.
-pub(super) async fn pass(plan: &Plan, intent: &Intent, desk: &Desk, args: &Args, format: Format, printer: &Printer) -> Result<Passed> {
+pub(super) async fn pass(plan: &Plan, intent: &Intent, desk: &Desk, args: &Args, format: Format, (printer, stop): (&Printer, &Stop)) -> Result<Passed> {
     let stage = &intent.stage;
     if !plan.has_changes() {
         return Ok(Passed::Yes(None));
@@ -64,7 +65,7 @@ pub(super) async fn pass(plan: &Plan, intent: &Intent, desk: &Desk, args: &Args,
             let grave = plan.is_dangerous() || plan.stacks.iter().any(broadens);
             show(plan, format, printer);
             if grave && !args.yes && approved.is_none() {
-                match ask("Deploy this?", printer) {
+                match ask("Deploy this?", printer, stop).await {
                     Answer::Yes | Answer::Nobody => {}
                     Answer::No => return Ok(Passed::No),
                 }

@@ -262,6 +262,11 @@ impl Job {
         {
             self.session.set_termination_protection(&self.stack.name, self.recipe.termination_protection).await?;
         }
+        self.settle_functions().await
+    }
+
+    /// Brings functions back to the template's code, where CloudFormation believes that they never left it.
+    async fn settle_functions(&self) -> Result<()> {
         if self.recipe.settle.is_empty() {
             return Ok(());
         }

@@ -89,8 +89,12 @@ fn template_of(root: &Path, folder: &Path, resource: &Value) -> Result<Option<Va
     let Some(name) = resource.get("Metadata").and_then(|m| m.get("aws:asset:path")).and_then(Value::as_str) else { return Ok(None) };
     let path = folder.join(name);
     // a nested template lies beside its parent, or in the root of the assembly; anything else on this machine is not ours to read
-    let inside = |path: &Path| Some(std::fs::canonicalize(path).ok()?.starts_with(std::fs::canonicalize(root).ok()?));
-    if inside(&path) != Some(true) || !path.is_file() {
+    let inside = |path: &Path| Some(path.canonicalize().ok()?.starts_with(root.canonicalize().ok()?));
+    if inside(&path) == Some(false) {
+        let what = format!("its template {name} lies outside the assembly");
+        return Err(Error::failed("assembly.path_escapes", "reading a nested stack", what).next("synthesize the app again"));
+    }
+    if !path.is_file() {
         return Ok(None);
     }
     match std::fs::read_to_string(&path) {

@@ -41,6 +41,9 @@ pub(super) async fn prepare(
         match make(planner, surveyed, kind, &inside, &mut plan).await? {
             Outcome::Changes(changes) => plan.changes = changes,
             Outcome::Nothing if protection_differs(surveyed) => plan.why = "termination protection changed".into(),
+            Outcome::Nothing if !surveyed.recipe.settle.is_empty() => {
+                plan.why = "function code was deployed with --fast and is put right".into();
+            }
             Outcome::Nothing => {
                 let mut plan = blank(planner, surveyed);
                 plan.why = format!("{why}, but CloudFormation sees nothing to do");

@@ -169,7 +169,8 @@ impl Stack {
     pub fn template(&self) -> Value {
         let mut template = Value::Object(self.template.clone());
         for (logical, inner) in &self.nested {
-            let url = format!("https://s3.${{AWS::Region}}.${{AWS::URLSuffix}}/{BUCKET}/{}.json", inner.template_hash());
+            let url =
+                format!("https://s3.${{AWS::Region}}.${{AWS::URLSuffix}}/{BUCKET}/{}.json", inner.template_hash());
             let properties = json!({"TemplateURL": {"Fn::Sub": url}});
             template["Resources"][logical] = json!({"Type": "AWS::CloudFormation::Stack", "Properties": properties});
         }
@@ -184,12 +185,21 @@ impl Stack {
         let name = &self.name;
         let mut files = Map::new();
         self.write_files(dir, name, &mut files);
-        put(&dir.join(format!("{name}.assets.json")), pretty(&json!({"version": "48.0.0", "files": files, "dockerImages": {}})));
+        put(
+            &dir.join(format!("{name}.assets.json")),
+            pretty(&json!({"version": "48.0.0", "files": files, "dockerImages": {}})),
+        );
         let assets = format!("{name}.assets");
-        artifacts.insert(assets.clone(), json!({"type": "cdk:asset-manifest", "properties": {"file": format!("{assets}.json")}}));
+        artifacts.insert(
+            assets.clone(),
+            json!({"type": "cdk:asset-manifest", "properties": {"file": format!("{assets}.json")}}),
+        );
         let mut properties = self.properties.clone();
         properties.insert("templateFile".into(), json!(format!("{name}.template.json")));
-        properties.insert("stackTemplateAssetObjectUrl".into(), json!(format!("s3://{BUCKET}/{}.json", self.template_hash())));
+        properties.insert(
+            "stackTemplateAssetObjectUrl".into(),
+            json!(format!("s3://{BUCKET}/{}.json", self.template_hash())),
+        );
         if self.roles == Roles::Bootstrap {
             properties.insert("assumeRoleArn".into(), json!(role_arn("deploy-role")));
             properties.insert("cloudFormationExecutionRoleArn".into(), json!(role_arn("cfn-exec-role")));
@@ -226,11 +236,14 @@ pub fn code_hash(code: &str) -> String {
 }
 
 fn role_arn(name: &str) -> String {
-    format!("arn:${{AWS::Partition}}:iam::${{AWS::AccountId}}:role/cdk-hnb659fds-{name}-${{AWS::AccountId}}-${{AWS::Region}}")
+    format!(
+        "arn:${{AWS::Partition}}:iam::${{AWS::AccountId}}:role/cdk-hnb659fds-{name}-${{AWS::AccountId}}-${{AWS::Region}}"
+    )
 }
 
 fn asset(path: &str, packaging: &str, key: &str) -> Value {
-    let destination = json!({"bucketName": BUCKET, "objectKey": key, "assumeRoleArn": role_arn("file-publishing-role")});
+    let destination =
+        json!({"bucketName": BUCKET, "objectKey": key, "assumeRoleArn": role_arn("file-publishing-role")});
     json!({"source": {"path": path, "packaging": packaging}, "destinations": {"here": destination}})
 }
 
@@ -266,4 +279,3 @@ pub fn after(mut resource: Value, others: &[&str]) -> Value {
     resource["DependsOn"] = json!(others);
     resource
 }
-

@@ -3,9 +3,8 @@
 use std::io::Read;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Mutex, OnceLock};
-use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Condvar, Mutex, OnceLock};
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -34,33 +33,45 @@ pub struct Running {
 }
 
 /// One of its output streams, read as it comes.
-struct Stream {
-    text: Arc<Mutex<Vec<u8>>>,
-    reader: Option<JoinHandle<()>>,
+struct Stream(Arc<(Mutex<Text>, Condvar)>);
+
+#[derive(Default)]
+struct Text {
+    bytes: Vec<u8>,
+    /// The process has closed the stream, which it does at its end.
+    ended: bool,
 }
 
 impl Stream {
     fn read(mut from: impl Read + Send + 'static) -> Stream {
-        let text = Arc::new(Mutex::new(Vec::new()));
-        let shared = text.clone();
-        let reader = std::thread::spawn(move || {
+        let shared = Arc::new((Mutex::new(Text::default()), Condvar::new()));
+        let stream = Stream(shared.clone());
+        std::thread::spawn(move || {
             let mut buffer = [0; 4096];
-            while let Ok(n @ 1..) = from.read(&mut buffer) {
-                shared.lock().expect("the reader").extend_from_slice(&buffer[..n]);
+            loop {
+                let read = from.read(&mut buffer).unwrap_or(0);
+                let mut text = shared.0.lock().expect("the reader");
+                text.bytes.extend_from_slice(&buffer[..read]);
+                text.ended = read == 0;
+                shared.1.notify_all();
+                if read == 0 {
+                    return;
+                }
             }
         });
-        Stream { text, reader: Some(reader) }
+        stream
     }
 
     fn now(&self) -> String {
-        String::from_utf8_lossy(&self.text.lock().expect("the reader")).into_owned()
+        String::from_utf8_lossy(&self.0.0.lock().expect("the reader").bytes).into_owned()
     }
 
-    fn whole(&mut self) -> String {
-        if let Some(reader) = self.reader.take() {
-            reader.join().expect("the reader");
-        }
-        self.now()
+    /// Waits until `enough` or its end; false: that took too long.
+    fn wait(&self, enough: impl Fn(&str) -> bool) -> bool {
+        let text = self.0.0.lock().expect("the reader");
+        let more = |text: &mut Text| !text.ended && !enough(&String::from_utf8_lossy(&text.bytes));
+        let (_text, waited) = self.0.1.wait_timeout_while(text, LONGEST, more).expect("the reader");
+        !waited.timed_out()
     }
 }
 
@@ -78,13 +89,10 @@ impl Running {
     }
 
     /// Waits until it has said this on standard error.
-    pub fn until_it_says(&mut self, text: &str) {
-        let begun = Instant::now();
-        while !self.err.now().contains(text) {
-            let over = self.child.try_wait().expect("its state").is_some() || begun.elapsed() > LONGEST;
-            assert!(!over || self.err.whole().contains(text), "{}: it never said {text:?}:\n{}", self.command, self.err.now());
-            std::thread::yield_now();
-        }
+    pub fn until_it_says(&self, text: &str) {
+        self.err.wait(|said| said.contains(text));
+        let said = self.err.now();
+        assert!(said.contains(text), "{}: it never said {text:?}:\n{said}", self.command);
     }
 
     /// Ctrl-C.
@@ -94,18 +102,13 @@ impl Running {
 
     /// Waits for its end.
     pub fn end(mut self) -> Run {
-        let begun = Instant::now();
-        let status = loop {
-            if let Some(status) = self.child.try_wait().expect("its state") {
-                break status;
-            }
-            if begun.elapsed() > LONGEST {
-                let _ = self.child.kill();
-                panic!("{}: it hangs\n{}\n{}", self.command, self.out.now(), self.err.now());
-            }
-            std::thread::sleep(Duration::from_millis(2));
-        };
-        Run::of(status, &self.command, self.out.whole(), self.err.whole())
+        let never = |_: &str| false;
+        if !self.out.wait(never) || !self.err.wait(never) {
+            let _ = self.child.kill();
+            panic!("{}: it hangs\n{}\n{}", self.command, self.out.now(), self.err.now());
+        }
+        let status = self.child.wait().expect("its end");
+        Run::of(status, &self.command, self.out.now(), self.err.now())
     }
 }
 
@@ -204,13 +207,13 @@ pub fn filters() -> insta::Settings {
     for (pattern, word) in [
         (r"(/private)?/tmp/\.tmp[A-Za-z0-9]+", "[world]"),
         (r"\b[0-9a-f]{64}\b", "[digest]"),
-        (r"\b([Pp]lan|--plan|--approve) [0-9a-f]{12}\b", "$1 [digest]"),
-        (r"\b(at|revision|commit) [0-9a-f]{8}\b", "$1 [commit]"),
+        (r"\b([Pp]lan|--plan|--approve) (`?)[0-9a-f]{12}\b", "$1 $2[digest]"),
+        (r"\b(at|[Rr]evision|commit) (`?)[0-9a-f]{8}\b", "$1 $2[commit]"),
         (r"\b[0-9]+\.[0-9] s\b", "0.0 s"),
         (r"\b20\d\d-\d\d-\d\dT[0-9:.]+Z", "[time]"),
         (r"[0-9a-f]{8}-0000-4000-8000-[0-9a-f]{12}", "[uuid]"),
         (r"\boffshoot-[0-9a-f]{24}\b", "offshoot-[name]"),
-        (r"-[0-9A-F]{12}\b", "-[id]"),
+        (r"\b(prod-\w+-\w+)-[0-9A-F]{12}\b", "$1-[id]"),
     ] {
         settings.add_filter(pattern, word);
     }
