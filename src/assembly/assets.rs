@@ -123,7 +123,9 @@ pub(super) fn read(manifest: raw::AssetManifest, folder: &Folder) -> Result<(Vec
     let mut files = Vec::new();
     for (hash, file) in manifest.files {
         // it becomes a file name in our cache
-        let plain = !hash.is_empty() && hash.len() <= 128 && hash.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c));
+        let plain = !hash.is_empty()
+            && hash.len() <= 128
+            && hash.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c));
         if !plain {
             return Err(folder.malformed(&format!("asset {hash:?} is not named by a hash")));
         }

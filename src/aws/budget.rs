@@ -6,18 +6,18 @@ use std::time::{Duration, Instant};
 
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::Intercept;
+use aws_smithy_runtime_api::client::interceptors::context::AfterDeserializationInterceptorContextRef;
 use aws_smithy_runtime_api::client::interceptors::context::InterceptorContext;
 use aws_smithy_runtime_api::client::retries::classifiers::{ClassifyRetry, RetryAction};
-use aws_smithy_runtime_api::client::interceptors::context::AfterDeserializationInterceptorContextRef;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
 
 use crate::names::{AccountId, Region};
 
 /// Calls that may be made at once before the rate counts.
-const BURST: f64 = 30.0;
+const BURST: f64 = 80.0;
 /// Calls per second while all is well. AWS does not publish its limits; people meet them at 10 to 20.
-const RATE_MOST: f64 = 10.0;
+const RATE_MOST: f64 = 15.0;
 /// Calls per second that are left after many throttles.
 const RATE_LEAST: f64 = 0.5;
 
@@ -126,7 +126,11 @@ impl ClassifyRetry for FullIsFull {
     fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
         let body = context.response().and_then(|r| r.body().bytes()).unwrap_or_default();
         let text = String::from_utf8_lossy(body.get(..body.len().min(2048)).unwrap_or_default());
-        if text.contains("<Code>LimitExceededException") { RetryAction::RetryForbidden } else { RetryAction::NoActionIndicated }
+        if text.contains("<Code>LimitExceededException") {
+            RetryAction::RetryForbidden
+        } else {
+            RetryAction::NoActionIndicated
+        }
     }
 
     fn name(&self) -> &'static str {
@@ -142,7 +146,7 @@ mod tests {
     fn a_burst_is_free_and_then_the_rate_counts() {
         let budget = Budget::fresh();
         let now = Instant::now();
-        for _ in 0..30 {
+        for _ in 0..80 {
             assert!(budget.try_take(now).is_none());
         }
         assert!(budget.try_take(now).is_some());

@@ -93,8 +93,12 @@ impl Session {
         &self,
         new: &NewChangeSet<'_>,
         token: &str,
-    ) -> std::result::Result<String, aws_sdk_cloudformation::error::SdkError<aws_sdk_cloudformation::operation::create_change_set::CreateChangeSetError>>
-    {
+    ) -> std::result::Result<
+        String,
+        aws_sdk_cloudformation::error::SdkError<
+            aws_sdk_cloudformation::operation::create_change_set::CreateChangeSetError,
+        >,
+    > {
         self.budget.take().await;
         let recipe = new.recipe;
         let mut call = self
@@ -143,8 +147,12 @@ impl Session {
                 _ => tokio::time::sleep(self.pace.pause(round)).await,
             }
         }
-        Err(Error::transient("plan.change_set_slow", format!("waiting for the change set of stack {stack}"), "it is not ready after an hour")
-            .next("look at the stack in the CloudFormation console, then plan again"))
+        Err(Error::transient(
+            "plan.change_set_slow",
+            format!("waiting for the change set of stack {stack}"),
+            "it is not ready after an hour",
+        )
+        .next("look at the stack in the CloudFormation console, then plan again"))
     }
 
     /// CloudFormation may drop resources when it shows property values: read again without, and lay the two together.
@@ -246,7 +254,8 @@ impl Session {
                 .map_err(|e| errors::from_sdk(format!("listing the change sets of stack {stack}"), e))?;
             ours.extend(page.summaries().iter().filter_map(|s| {
                 let name = s.change_set_name()?;
-                name.starts_with(NAME_PREFIX).then(|| (s.creation_time().map(|t| t.secs()).unwrap_or(0), name.to_owned()))
+                name.starts_with(NAME_PREFIX)
+                    .then(|| (s.creation_time().map(|t| t.secs()).unwrap_or(0), name.to_owned()))
             }));
             next = page.next_token().map(str::to_owned);
             if next.is_none() {
@@ -297,12 +306,14 @@ enum Values {
 
 /// A stack moved after it was planned.
 pub fn stale(stack: &str, moved: &str) -> Error {
-    Error::refused("plan.stale", format!("applying the plan of stack {stack}"), moved).next("plan again and look at what changed: offshoot plan")
+    Error::refused("plan.stale", format!("applying the plan of stack {stack}"), moved)
+        .next("plan again and look at what changed: offshoot plan")
 }
 
 /// CloudFormation's two ways to say that a change set is empty.
 pub fn is_empty_reason(reason: &str) -> bool {
-    reason.starts_with("The submitted information didn't contain changes") || reason.starts_with("No updates are to be performed")
+    reason.starts_with("The submitted information didn't contain changes")
+        || reason.starts_with("No updates are to be performed")
 }
 
 fn explain(error: Error, new: &NewChangeSet<'_>) -> Error {
@@ -311,7 +322,9 @@ fn explain(error: Error, new: &NewChangeSet<'_>) -> Error {
         return error.next(format!("grant the missing action to {who}"));
     }
     if error.what().contains("LimitExceededException") {
-        return error.next("delete change sets of this stack that nobody needs any more; those of Offshoot are deleted already");
+        return error.next(
+            "delete change sets of this stack that nobody needs any more; those of Offshoot are deleted already",
+        );
     }
     if error.what().contains("already exists and cannot be created again") {
         return stale(new.stack, "somebody else created the stack meanwhile");

@@ -39,10 +39,12 @@ pub fn from_code(doing: String, code: &str, message: &str) -> Error {
                 .next("check AWS_PROFILE, AWS_ACCESS_KEY_ID and the clock of this machine")
         }
         "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation" | "AccessDeniedForDependencyException" => {
-            Error::failed("aws.denied", doing, what).next("grant that action to the role or user, then run the command again")
+            Error::failed("aws.denied", doing, what)
+                .next("grant that action to the role or user, then run the command again")
         }
         "Throttling" | "ThrottlingException" | "RequestLimitExceeded" | "SlowDown" | "TooManyRequestsException" => {
-            Error::transient("aws.throttled", doing, what).next("other callers use up the account's API rate; try again in a minute")
+            Error::transient("aws.throttled", doing, what)
+                .next("other callers use up the account's API rate; try again in a minute")
         }
         "NoSuchBucket" => Error::failed("aws.no_bucket", doing, what),
         "InternalFailure" | "InternalError" | "ServiceUnavailable" | "ServiceUnavailableException" => {
@@ -57,8 +59,12 @@ fn from_words(doing: String, words: &str) -> Error {
     let short = words.split(" (").next().unwrap_or(words);
     const EXPIRED: [&str; 2] = ["ExpiredToken", "token included in the request is expired"];
     const DENIED: [&str; 2] = ["AccessDenied", "not authorized to perform"];
-    const ABSENT: [&str; 4] =
-        ["no providers in chain", "CredentialsNotLoaded", "credential provider was not enabled", "the credentials provider was not"];
+    const ABSENT: [&str; 4] = [
+        "no providers in chain",
+        "CredentialsNotLoaded",
+        "credential provider was not enabled",
+        "the credentials provider was not",
+    ];
     if EXPIRED.iter().any(|t| words.contains(t)) {
         return from_code(doing, "ExpiredToken", "the credentials have expired");
     }
@@ -75,7 +81,8 @@ fn from_words(doing: String, words: &str) -> Error {
     if words.contains("Throttling") {
         return from_code(doing, "Throttling", "Rate exceeded");
     }
-    Error::transient("aws.unreachable", doing, clip(words)).next("check the network, the region and AWS_ENDPOINT_URL, then try again")
+    Error::transient("aws.unreachable", doing, clip(words))
+        .next("check the network, the region and AWS_ENDPOINT_URL, then try again")
 }
 
 /// The message within a debug-printed error, where there is one.

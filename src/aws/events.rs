@@ -108,7 +108,11 @@ impl Session {
     /// The events of a nested stack's last creation or update (or of its last deletion, where that is what failed),
     /// oldest first; its token is not ours. A stack that failed to be created is deleted by its parent's rollback.
     async fn last_operation(&self, stack: &str, failed: &str) -> Result<Vec<StackEvent>> {
-        let beginnings: &[&str] = if failed == "DELETE_FAILED" { &["DELETE_IN_PROGRESS"] } else { &["CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS"] };
+        let beginnings: &[&str] = if failed == "DELETE_FAILED" {
+            &["DELETE_IN_PROGRESS"]
+        } else {
+            &["CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS"]
+        };
         let mut events = Vec::new();
         let mut next = None;
         for _ in 0..MAX_PAGES {
@@ -166,21 +170,27 @@ impl Session {
 fn first_failure(events: &[StackEvent]) -> Option<&StackEvent> {
     let failed = |e: &&StackEvent| e.status.ends_with("_FAILED") && !is_aftermath(&e.reason);
     events.iter().filter(failed).find(|e| !e.is_stack).or_else(|| {
-        events.iter().find(|e| e.is_stack && (e.status.ends_with("_FAILED") || e.status.contains("ROLLBACK")) && !e.reason.is_empty())
+        events.iter().find(|e| {
+            e.is_stack && (e.status.ends_with("_FAILED") || e.status.contains("ROLLBACK")) && !e.reason.is_empty()
+        })
     })
 }
 
 /// Reasons of resources that were only stopped because another one failed.
 fn is_aftermath(reason: &str) -> bool {
     let reason = reason.to_ascii_lowercase();
-    ["resource creation cancelled", "resource update cancelled", "resource deletion cancelled"].iter().any(|t| reason.contains(t))
+    ["resource creation cancelled", "resource update cancelled", "resource deletion cancelled"]
+        .iter()
+        .any(|t| reason.contains(t))
 }
 
 fn stack_event(event: &types::StackEvent, asked: &str) -> StackEvent {
     let physical_id = event.physical_resource_id().unwrap_or_default().to_owned();
     let resource_type = event.resource_type().unwrap_or_default().to_owned();
     let is_stack = resource_type == STACK
-        && (event.stack_id() == Some(physical_id.as_str()) || event.stack_name() == event.logical_resource_id() || physical_id == asked);
+        && (event.stack_id() == Some(physical_id.as_str())
+            || event.stack_name() == event.logical_resource_id()
+            || physical_id == asked);
     StackEvent {
         id: event.event_id().unwrap_or_default().to_owned(),
         at_ms: event.timestamp().and_then(|t| t.to_millis().ok()).unwrap_or(0),

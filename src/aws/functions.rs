@@ -14,7 +14,10 @@ use crate::error::{Error, Result};
 pub enum Code<'a> {
     /// A zip of at most 50 MiB, sent with the call.
     Zip(&'a Path),
-    Object { bucket: &'a str, key: &'a str },
+    Object {
+        bucket: &'a str,
+        key: &'a str,
+    },
 }
 
 impl Session {
@@ -65,7 +68,10 @@ impl Session {
                 .await
                 .map_err(|e| errors::from_sdk(doing, e))?;
             if now.last_update_status() != Some(&LastUpdateStatus::InProgress) {
-                return Ok((now.last_update_status().cloned(), now.last_update_status_reason().unwrap_or_default().to_owned()));
+                return Ok((
+                    now.last_update_status().cloned(),
+                    now.last_update_status_reason().unwrap_or_default().to_owned(),
+                ));
             }
         }
         Err(Error::transient("lambda.update_slow", doing, "Lambda has not finished it after fifteen minutes"))

@@ -41,7 +41,9 @@ pub struct Home {
 impl Home {
     /// `repository` and `app` become `offshoot/<repository>/<app>/`.
     pub fn new(session: Session, bucket: impl Into<String>, repository: &str, app: &str) -> Self {
-        let safe = |s: &str| s.chars().map(|c| if c.is_ascii_alphanumeric() || "._-/".contains(c) { c } else { '_' }).collect::<String>();
+        let safe = |s: &str| {
+            s.chars().map(|c| if c.is_ascii_alphanumeric() || "._-/".contains(c) { c } else { '_' }).collect::<String>()
+        };
         Home { session, bucket: bucket.into(), folder: format!("offshoot/{}/{}/", safe(repository), safe(app)) }
     }
 
@@ -93,8 +95,12 @@ impl Home {
         match keys.as_slice() {
             [] => Ok(None),
             [key] => Ok(self.read_bytes(key).await?.map(|(bytes, _)| String::from_utf8_lossy(&bytes).into_owned())),
-            many => Err(Error::usage("plan.ambiguous", format!("looking for the plan {digest}"), format!("{} plans begin with it", many.len()))
-                .next("give more digits of the digest")),
+            many => Err(Error::usage(
+                "plan.ambiguous",
+                format!("looking for the plan {digest}"),
+                format!("{} plans begin with it", many.len()),
+            )
+            .next("give more digits of the digest")),
         }
     }
 
@@ -109,7 +115,12 @@ impl Home {
     /// Names of the stages that have a state here.
     pub async fn stages(&self) -> Result<Vec<String>> {
         let keys = self.list("").await?;
-        Ok(keys.iter().filter_map(|k| k.strip_suffix(".json")).filter(|k| !k.contains('/')).map(str::to_owned).collect())
+        Ok(keys
+            .iter()
+            .filter_map(|k| k.strip_suffix(".json"))
+            .filter(|k| !k.contains('/'))
+            .map(str::to_owned)
+            .collect())
     }
 
     /// The stage that owns a stack, as claimed by its first deploy.
@@ -143,8 +154,12 @@ impl Home {
     async fn read<T: DeserializeOwned>(&self, key: &str) -> Result<Option<(T, ETag)>> {
         let Some((bytes, tag)) = self.read_bytes(key).await? else { return Ok(None) };
         let value = serde_json::from_slice(&bytes).map_err(|e| {
-            Error::failed("state.malformed", format!("reading s3://{}/{}{key}", self.bucket, self.folder), e.to_string())
-                .next("restore an older version of the object (the bucket keeps versions), or delete it to start anew")
+            Error::failed(
+                "state.malformed",
+                format!("reading s3://{}/{}{key}", self.bucket, self.folder),
+                e.to_string(),
+            )
+            .next("restore an older version of the object (the bucket keeps versions), or delete it to start anew")
         })?;
         Ok(Some((value, tag)))
     }
@@ -152,11 +167,21 @@ impl Home {
     pub(super) async fn read_bytes(&self, key: &str) -> Result<Option<(Vec<u8>, ETag)>> {
         let key = format!("{}{key}", self.folder);
         let doing = format!("reading s3://{}/{key}", self.bucket);
-        let answer = self.session.s3.get_object().bucket(&self.bucket).key(&key).expected_bucket_owner(self.owner_account()).send().await;
-        let found = errors::missing_is_none(doing.clone(), answer, |e| matches!(e.code(), Some("NoSuchKey" | "NoSuchBucket")))?;
+        let answer = self
+            .session
+            .s3
+            .get_object()
+            .bucket(&self.bucket)
+            .key(&key)
+            .expected_bucket_owner(self.owner_account())
+            .send()
+            .await;
+        let found =
+            errors::missing_is_none(doing.clone(), answer, |e| matches!(e.code(), Some("NoSuchKey" | "NoSuchBucket")))?;
         let Some(found) = found else { return Ok(None) };
         let tag = ETag(found.e_tag().unwrap_or_default().to_owned());
-        let bytes = found.body.collect().await.map_err(|e| Error::transient("aws.unreachable", doing, e.to_string()))?;
+        let bytes =
+            found.body.collect().await.map_err(|e| Error::transient("aws.unreachable", doing, e.to_string()))?;
         Ok(Some((bytes.to_vec(), tag)))
     }
 
@@ -182,7 +207,9 @@ impl Home {
                 Ok(done) => return Ok(Written::Done(ETag(done.e_tag().unwrap_or_default().to_owned()))),
                 Err(e) if e.code() == Some("PreconditionFailed") => return Ok(Written::Lost),
                 // the object was deleted between our read and our conditional write
-                Err(e) if e.code() == Some("NoSuchKey") && matches!(only, Only::IfUnchanged(_)) => return Ok(Written::Lost),
+                Err(e) if e.code() == Some("NoSuchKey") && matches!(only, Only::IfUnchanged(_)) => {
+                    return Ok(Written::Lost);
+                }
                 Err(e) if e.code() == Some("ConditionalRequestConflict") => {
                     tokio::time::sleep(self.session.pace.pause(attempt)).await;
                 }
@@ -195,7 +222,15 @@ impl Home {
     pub(super) async fn delete(&self, key: &str) -> Result<()> {
         let key = format!("{}{key}", self.folder);
         let doing = format!("deleting s3://{}/{key}", self.bucket);
-        let answer = self.session.s3.delete_object().bucket(&self.bucket).key(&key).expected_bucket_owner(self.owner_account()).send().await;
+        let answer = self
+            .session
+            .s3
+            .delete_object()
+            .bucket(&self.bucket)
+            .key(&key)
+            .expected_bucket_owner(self.owner_account())
+            .send()
+            .await;
         errors::missing_is_none(doing, answer, |e| matches!(e.code(), Some("NoSuchKey" | "NoSuchBucket"))).map(|_| ())
     }
 
@@ -206,9 +241,11 @@ impl Home {
         let mut keys = Vec::new();
         let mut next = None;
         loop {
-            let call = self.session.s3.list_objects_v2().bucket(&self.bucket).expected_bucket_owner(self.owner_account());
+            let call =
+                self.session.s3.list_objects_v2().bucket(&self.bucket).expected_bucket_owner(self.owner_account());
             let answer = call.prefix(&full).set_continuation_token(next).send().await;
-            let Some(page) = errors::missing_is_none(doing.clone(), answer, |e| e.code() == Some("NoSuchBucket"))? else {
+            let Some(page) = errors::missing_is_none(doing.clone(), answer, |e| e.code() == Some("NoSuchBucket"))?
+            else {
                 return Ok(keys);
             };
             keys.extend(page.contents().iter().filter_map(|o| o.key()?.strip_prefix(&self.folder).map(str::to_owned)));

@@ -79,7 +79,12 @@ impl StageLock {
                 return Ok(StageLock::hold(home.clone(), key, holder, tag));
             }
         }
-        Err(Error::refused("lock.held", format!("locking stage {stage}"), "several others try to lock it at the same time").next("try again"))
+        Err(Error::refused(
+            "lock.held",
+            format!("locking stage {stage}"),
+            "several others try to lock it at the same time",
+        )
+        .next("try again"))
     }
 
     fn hold(home: Home, key: String, holder: Holder, tag: ETag) -> StageLock {
@@ -166,7 +171,8 @@ fn fresh(asker: &Asker) -> Holder {
 
 /// The lock's object names this process of this run: a run that is resumed elsewhere has the same run.
 fn is_of(bytes: &[u8], holder: &Holder) -> bool {
-    serde_json::from_slice::<Holder>(bytes).is_ok_and(|h| (h.run, h.host, h.pid) == (holder.run.clone(), holder.host.clone(), holder.pid))
+    serde_json::from_slice::<Holder>(bytes)
+        .is_ok_and(|h| (h.run, h.host, h.pid) == (holder.run.clone(), holder.host.clone(), holder.pid))
 }
 
 fn is_free(other: &Holder, asker: &Asker, is_alive: &impl Fn(u32) -> bool) -> bool {

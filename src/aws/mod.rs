@@ -83,7 +83,8 @@ impl Pace {
     pub fn parse(text: &str) -> Option<Pace> {
         let (first, most) = text.split_once(',')?;
         let (first, most) = (first.trim().parse().ok()?, most.trim().parse().ok()?);
-        (first > 0 && most >= first).then_some(Pace { first: Duration::from_millis(first), most: Duration::from_millis(most) })
+        (first > 0 && most >= first)
+            .then_some(Pace { first: Duration::from_millis(first), most: Duration::from_millis(most) })
     }
 
     /// The pause before the `n`-th next question (from 0): grows by half each time.
@@ -148,10 +149,15 @@ impl Aws {
         let retry = RetryConfig::standard().with_max_attempts(attempts).with_max_backoff(Duration::from_secs(10));
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(Duration::from_secs(5))
-            .operation_attempt_timeout(Duration::from_millis(number_of("OFFSHOOT_AWS_TIMEOUT_MS").unwrap_or(60_000).into()))
+            .operation_attempt_timeout(Duration::from_millis(
+                number_of("OFFSHOOT_AWS_TIMEOUT_MS").unwrap_or(60_000).into(),
+            ))
             .operation_timeout(Duration::from_secs(300))
             .build();
-        let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(call::http_client()).retry_config(retry).timeout_config(timeouts);
+        let mut loader = aws_config::defaults(BehaviorVersion::latest())
+            .http_client(call::http_client())
+            .retry_config(retry)
+            .timeout_config(timeouts);
         if let Some(profile) = &door.profile {
             loader = loader.profile_name(profile);
         }
@@ -160,8 +166,9 @@ impl Aws {
         }
         let mut base = loader.load().await;
         let Some(region) = base.region().filter(|r| !r.as_ref().is_empty()).map(|r| Region::new(r.as_ref())) else {
-            return Err(Error::usage("aws.no_region", "choosing the AWS region", "none is configured")
-                .next("write `aws: { region: … }` for the stage in offshoot.yml, or pass --region, or set AWS_REGION"));
+            return Err(Error::usage("aws.no_region", "choosing the AWS region", "none is configured").next(
+                "write `aws: { region: … }` for the stage in offshoot.yml, or pass --region, or set AWS_REGION",
+            ));
         };
         if let Some(role) = &door.role {
             let provider = credentials::Assumed::new(&base, role).await;
@@ -243,7 +250,10 @@ impl Aws {
         Err(Error::refused(
             "aws.wrong_account",
             "checking the AWS account",
-            format!("the stage belongs to account {account}, but these credentials are {} in {}", identity.arn, identity.account),
+            format!(
+                "the stage belongs to account {account}, but these credentials are {} in {}",
+                identity.arn, identity.account
+            ),
         )
         .next("use credentials of that account (--profile), or correct `aws: { account: … }` in offshoot.yml"))
     }

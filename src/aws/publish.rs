@@ -56,7 +56,12 @@ impl Session {
     }
 
     /// An S3 error; a missing bucket means that the account was never bootstrapped.
-    pub(super) fn bucket_error<E, R>(&self, doing: String, bucket: &str, error: aws_sdk_s3::error::SdkError<E, R>) -> Error
+    pub(super) fn bucket_error<E, R>(
+        &self,
+        doing: String,
+        bucket: &str,
+        error: aws_sdk_s3::error::SdkError<E, R>,
+    ) -> Error
     where
         E: aws_sdk_s3::error::ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
         R: std::fmt::Debug + Send + Sync + 'static,
@@ -65,7 +70,8 @@ impl Session {
         if error.code() != "aws.no_bucket" {
             return error;
         }
-        let what = format!("bucket {bucket} does not exist: account {} is not bootstrapped in {}", self.account, self.region);
+        let what =
+            format!("bucket {bucket} does not exist: account {} is not bootstrapped in {}", self.account, self.region);
         Error::failed("aws.not_bootstrapped", error.doing(), what)
             .next(format!("run once: npx cdk bootstrap aws://{}/{}", self.account, self.region))
     }

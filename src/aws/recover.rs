@@ -36,7 +36,9 @@ pub fn readiness(stack: Option<&DeployedStack>) -> Result<Readiness> {
 pub fn recovery_words(recovery: Recovery, status: &str) -> Option<&'static str> {
     match (recovery, status) {
         (Recovery::None, _) => None,
-        (Recovery::DeleteFirst, _) => Some("its creation failed and was rolled back, so the empty stack is deleted first"),
+        (Recovery::DeleteFirst, _) => {
+            Some("its creation failed and was rolled back, so the empty stack is deleted first")
+        }
         (Recovery::ContinueRollback, _) => Some("its last rollback failed and is continued first"),
         (Recovery::RollBack, "CREATE_FAILED") => Some("its creation was left failed and is rolled back first"),
         (Recovery::RollBack, _) => Some("its last update was left failed and is rolled back first"),
@@ -64,12 +66,19 @@ pub fn aftermath(status: &str, stage: &str) -> (String, String) {
             "the rollback failed too: it is between two versions",
             "fix the cause, then deploy again: the rollback is continued first; `--recover skip=<LogicalId>` leaves a resource out",
         ),
-        "CREATE_FAILED" | "UPDATE_FAILED" => ("left failed, not rolled back", "fix the cause, then deploy again; it is rolled back first"),
+        "CREATE_FAILED" | "UPDATE_FAILED" => {
+            ("left failed, not rolled back", "fix the cause, then deploy again; it is rolled back first")
+        }
         "DELETE_FAILED" => ("some resources could not be deleted", ""),
         _ => ("", "look at the stack's events, then deploy again"),
     };
     if status == "DELETE_FAILED" {
-        return (left.to_owned(), format!("fix the cause, then `offshoot remove --stage {stage}` again; `--retain <LogicalId>` keeps what cannot be deleted"));
+        return (
+            left.to_owned(),
+            format!(
+                "fix the cause, then `offshoot remove --stage {stage}` again; `--retain <LogicalId>` keeps what cannot be deleted"
+            ),
+        );
     }
     (left.to_owned(), next.to_owned())
 }

@@ -20,7 +20,8 @@ pub async fn run(common: &Common, _args: Args, printer: &Printer) -> Result<End>
         tell(&opened.config, common.format, printer);
         return Ok(End::Done);
     }
-    let folder = std::env::current_dir().map_err(|e| Error::usage("here", "reading the current folder", e.to_string()))?;
+    let folder =
+        std::env::current_dir().map_err(|e| Error::usage("here", "reading the current folder", e.to_string()))?;
     let tree = WorkTree::open(&folder)?;
     let (path, name) = match &common.config {
         Some(path) => (path.clone(), path.clone()),
@@ -29,7 +30,9 @@ pub async fn run(common: &Common, _args: Args, printer: &Printer) -> Result<End>
     let found = config::discover(&list_tree(&tree.root));
     let checked = match std::fs::read_to_string(&path) {
         Ok(text) => config::parse(&text, &name).and_then(|c| c.with_discovered(&found)),
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound && common.config.is_none() => Ok(Config::discovered(found.apps)),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound && common.config.is_none() => {
+            Ok(Config::discovered(found.apps))
+        }
         Err(e) => return Err(missing(&path, &e)),
     };
     match checked {
@@ -42,13 +45,16 @@ pub async fn run(common: &Common, _args: Args, printer: &Printer) -> Result<End>
             for error in &errors {
                 printer.error(error);
             }
-            Err(last.unwrap_or_else(|| Error::bug("config.no_error", "checking the configuration", "it is invalid for no reason")))
+            Err(last.unwrap_or_else(|| {
+                Error::bug("config.no_error", "checking the configuration", "it is invalid for no reason")
+            }))
         }
     }
 }
 
 fn missing(path: &Path, error: &std::io::Error) -> Error {
-    Error::usage("config.missing", "reading the configuration", format!("{}: {error}", path.display())).next("check the path given with --config, or write one with `offshoot init`")
+    Error::usage("config.missing", "reading the configuration", format!("{}: {error}", path.display()))
+        .next("check the path given with --config, or write one with `offshoot init`")
 }
 
 fn tell(config: &Config, format: Format, printer: &Printer) {

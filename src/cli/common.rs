@@ -102,7 +102,8 @@ impl Common {
     }
 
     fn style(&self, terminal: bool) -> Style {
-        let colour = terminal && !self.no_color && !has("NO_COLOR") && std::env::var_os("TERM").is_none_or(|t| t != "dumb");
+        let colour =
+            terminal && !self.no_color && !has("NO_COLOR") && std::env::var_os("TERM").is_none_or(|t| t != "dumb");
         let forced = has("CLICOLOR_FORCE") && !self.no_color && !has("NO_COLOR");
         Style {
             colour: if colour || forced { Colour::On } else { Colour::Off },
@@ -117,7 +118,8 @@ impl Common {
         let filter = EnvFilter::try_from_env("OFFSHOOT_LOG").unwrap_or_else(|_| EnvFilter::new(fallback));
         let ansi = self.style(std::io::stderr().is_terminal()).colour == Colour::On;
         // a second start (in tests) keeps the first
-        let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(ansi).try_init();
+        let _ =
+            tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(ansi).try_init();
     }
 
     /// The same for a command about a stage as it is deployed.
@@ -133,8 +135,10 @@ impl Common {
                 revision: self.rev.clone(),
             },
             None => {
-                let folder = std::env::current_dir()
-                    .map_err(|e| Error::usage("here", "reading the current folder", e.to_string()).next("change into a folder that exists"))?;
+                let folder = std::env::current_dir().map_err(|e| {
+                    Error::usage("here", "reading the current folder", e.to_string())
+                        .next("change into a folder that exists")
+                })?;
                 Place::Here { folder, dirty: if self.dirty { Dirty::Allow } else { Dirty::Refuse } }
             }
         };
@@ -159,7 +163,8 @@ impl Common {
         pipeline::tidy::once_a_day(&cache_dir);
         let pace = match std::env::var("OFFSHOOT_POLL_MS") {
             Ok(text) => Some(Pace::parse(&text).ok_or_else(|| {
-                Error::usage("poll", "reading OFFSHOOT_POLL_MS", format!("{text:?} is not two numbers of milliseconds")).next("write it like 500,3000")
+                Error::usage("poll", "reading OFFSHOOT_POLL_MS", format!("{text:?} is not two numbers of milliseconds"))
+                    .next("write it like 500,3000")
             })?),
             Err(_) => None,
         };
@@ -182,7 +187,8 @@ fn cache_home() -> Result<PathBuf> {
     let base = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(|p| p.is_absolute());
     let home = || std::env::var_os("HOME").map(|h| PathBuf::from(h).join(".cache"));
     base.or_else(home).map(|p| p.join("offshoot")).ok_or_else(|| {
-        Error::usage("cache", "choosing the cache folder", "neither HOME nor XDG_CACHE_HOME is set").next("name one with --cache-dir")
+        Error::usage("cache", "choosing the cache folder", "neither HOME nor XDG_CACHE_HOME is set")
+            .next("name one with --cache-dir")
     })
 }
 

@@ -208,8 +208,12 @@ fn is_for(stored: &StoredPlan, name: &str, intent: &Intent, desk: &Desk) -> Resu
     ];
     match checks.iter().find(|(_, planned, here)| planned != here) {
         None => Ok(()),
-        Some((what, planned, here)) => Err(Error::refused("plan.other", format!("applying the plan {name}"), format!("it is of {what} {planned}, this is {what} {here}"))
-            .next("name the right stage with --stage, or make a plan for this one")),
+        Some((what, planned, here)) => Err(Error::refused(
+            "plan.other",
+            format!("applying the plan {name}"),
+            format!("it is of {what} {planned}, this is {what} {here}"),
+        )
+        .next("name the right stage with --stage, or make a plan for this one")),
     }
 }
 
@@ -228,7 +232,12 @@ async fn locked(
     let seen = desk.state.as_ref().map(|(_, tag)| tag.clone());
     let state = desk.home.state(intent.stage.name.as_str()).await?;
     if freshness == Freshness::JustPlanned && state.as_ref().map(|(_, tag)| tag.clone()) != seen {
-        return Err(Error::refused("plan.stale", "applying the plan", "another run deployed this stage while the plan was made").next("deploy again: a new plan is made"));
+        return Err(Error::refused(
+            "plan.stale",
+            "applying the plan",
+            "another run deployed this stage while the plan was made",
+        )
+        .next("deploy again: a new plan is made"));
     }
     let prune = args.prune || intent.stage.rule.prune == crate::config::Prune::Always;
     let order = Order {
@@ -269,7 +278,8 @@ async fn resume(intent: &Intent, desk: &Desk, tools: &Tools, args: &Args) -> Res
         approval: None,
     };
     let state = desk.home.state(stage).await?;
-    let applied = apply::apply(&stored, &order, apply_desk(desk.aws.clone(), desk.home.clone(), state, tools), &lock).await;
+    let applied =
+        apply::apply(&stored, &order, apply_desk(desk.aws.clone(), desk.home.clone(), state, tools), &lock).await;
     lock.release().await;
     applied.map(Some)
 }

@@ -17,9 +17,11 @@ pub struct Args {
 
 pub async fn run(common: &Common, args: Args, printer: &Printer) -> Result<End> {
     if common.repo.is_some() {
-        return Err(Error::usage("init.repo", "writing offshoot.yml", "--repo names a repository elsewhere").next("run it in a work tree of that repository"));
+        return Err(Error::usage("init.repo", "writing offshoot.yml", "--repo names a repository elsewhere")
+            .next("run it in a work tree of that repository"));
     }
-    let folder = std::env::current_dir().map_err(|e| Error::usage("here", "reading the current folder", e.to_string()))?;
+    let folder =
+        std::env::current_dir().map_err(|e| Error::usage("here", "reading the current folder", e.to_string()))?;
     let tree = WorkTree::open(&folder)?;
     let found = config::discover(&list_tree(&tree.root));
     let branch = tree.branch.as_ref().map_or("main", |b| b.as_str());
@@ -33,8 +35,12 @@ pub async fn run(common: &Common, args: Args, printer: &Printer) -> Result<End> 
     match file.and_then(|mut f| std::io::Write::write_all(&mut f, text.as_bytes())) {
         Ok(()) => {}
         Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {
-            return Err(Error::usage("init.exists", "writing offshoot.yml", format!("{} is there already", path.display()))
-                .next("`offshoot check` tells what is in it; `offshoot init --print` shows a new one"));
+            return Err(Error::usage(
+                "init.exists",
+                "writing offshoot.yml",
+                format!("{} is there already", path.display()),
+            )
+            .next("`offshoot check` tells what is in it; `offshoot init --print` shows a new one"));
         }
         Err(e) => return Err(Error::io("writing offshoot.yml", &path, e)),
     }

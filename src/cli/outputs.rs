@@ -21,7 +21,8 @@ pub async fn run(common: &Common, _args: Args, printer: &Printer) -> Result<End>
     let text = match common.format {
         Format::Json => {
             let map: BTreeMap<&String, &BTreeMap<String, String>> = stacks.iter().map(|(n, o)| (n, o)).collect();
-            serde_json::to_string_pretty(&map).map_err(|e| Error::bug("outputs.json", "writing outputs", e.to_string()))?
+            serde_json::to_string_pretty(&map)
+                .map_err(|e| Error::bug("outputs.json", "writing outputs", e.to_string()))?
         }
         Format::Text | Format::Markdown => render::lists::outputs(&stacks, printer.out),
     };
@@ -36,7 +37,9 @@ async fn read(common: &Common, watch: &Watch) -> Result<Vec<(String, BTreeMap<St
     let desk = pipeline::desk(&intent, &event, As::Planner, &tools, &qualifier).await?;
     let Some((state, _)) = &desk.state else {
         let what = format!("stage {} has nothing deployed", intent.stage.name);
-        return Err(Error::failed("stage.not_deployed", "reading outputs", what).next("deploy it first: offshoot deploy"));
+        return Err(
+            Error::failed("stage.not_deployed", "reading outputs", what).next("deploy it first: offshoot deploy")
+        );
     };
     Ok(report::outputs_of(&desk.aws, state).await?.into_iter().collect())
 }

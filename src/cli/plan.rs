@@ -30,7 +30,8 @@ pub async fn run(common: &Common, args: Args, printer: &Printer) -> Result<End> 
     watch.end().await;
     let stored = result?;
     if let Some(path) = &args.out {
-        let text = serde_json::to_string_pretty(&stored).map_err(|e| Error::bug("plan.json", "writing the plan", e.to_string()))?;
+        let text = serde_json::to_string_pretty(&stored)
+            .map_err(|e| Error::bug("plan.json", "writing the plan", e.to_string()))?;
         std::fs::write(path, text + "\n").map_err(|e| Error::io("writing the plan", path, e))?;
     }
     show(&stored, common.format, printer);

@@ -77,7 +77,12 @@ async fn work(common: &Common, args: &Args, watch: &Watch, printer: &Printer) ->
             Answer::Yes => {}
             Answer::No => return Ok(Outcome::Declined),
             Answer::Nobody => {
-                return Err(Error::refused("remove.unconfirmed", format!("removing stage {stage}"), "nobody is there to confirm it").next("pass --yes"));
+                return Err(Error::refused(
+                    "remove.unconfirmed",
+                    format!("removing stage {stage}"),
+                    "nobody is there to confirm it",
+                )
+                .next("pass --yes"));
             }
         }
     }

@@ -31,7 +31,8 @@ pub fn run(args: Args, printer: &Printer) -> Result<End> {
         Of::Plan => render::json::plan_schema(),
         Of::Applied => render::json::applied_schema(),
     };
-    let text = serde_json::to_string_pretty(&schema).map_err(|e| Error::bug("schema.json", "writing the schema", e.to_string()))?;
+    let text = serde_json::to_string_pretty(&schema)
+        .map_err(|e| Error::bug("schema.json", "writing the schema", e.to_string()))?;
     printer.out(&text);
     Ok(End::Done)
 }

@@ -36,7 +36,8 @@ pub fn from_file(name: &str) -> Result<Option<StoredPlan>> {
         Ok(text) => StoredPlan::parse(&text, name).map(Some),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound && is_digest(name) => Ok(None),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
-            Err(Error::usage("plan.missing", format!("reading the plan {name}"), "there is no such file").next("name a file of `offshoot plan --out`, or at least six digits of a digest"))
+            Err(Error::usage("plan.missing", format!("reading the plan {name}"), "there is no such file")
+                .next("name a file of `offshoot plan --out`, or at least six digits of a digest"))
         }
         Err(e) => Err(Error::io("reading the plan", path, e)),
     }
@@ -57,14 +58,22 @@ async fn from_bucket(common: &Common, watch: &Watch, digest: &str) -> Result<Sto
 /// The stage's stored plan with that digest.
 pub async fn fetch(desk: &Desk, stage: &str, digest: &str) -> Result<StoredPlan> {
     let Some(text) = desk.home.plan(stage, digest).await? else {
-        return Err(Error::usage("plan.missing", format!("looking for the plan {digest}"), format!("stage {stage} has none of that digest in bucket {}", desk.home.bucket()))
-            .next("make one: offshoot plan"));
+        return Err(Error::usage(
+            "plan.missing",
+            format!("looking for the plan {digest}"),
+            format!("stage {stage} has none of that digest in bucket {}", desk.home.bucket()),
+        )
+        .next("make one: offshoot plan"));
     };
     let stored = StoredPlan::parse(&text, digest)?;
     // the key is only a name: what was asked for, read and approved is the content
     if !stored.plan.digest.starts_with(digest) {
-        return Err(Error::refused("plan.tampered", format!("reading the plan {digest}"), format!("under this name lies the plan {}", stored.plan.digest))
-            .next("somebody put another plan in its place; make a new one: offshoot plan"));
+        return Err(Error::refused(
+            "plan.tampered",
+            format!("reading the plan {digest}"),
+            format!("under this name lies the plan {}", stored.plan.digest),
+        )
+        .next("somebody put another plan in its place; make a new one: offshoot plan"));
     }
     Ok(stored)
 }

@@ -23,7 +23,8 @@ pub async fn run(common: &Common, _args: Args, printer: &Printer) -> Result<End>
                 .iter()
                 .map(|r| serde_json::json!({"app": r.app, "stage": r.stage, "rule": r.rule, "revision": r.revision, "deployed": r.deployed, "stacks": r.stacks}))
                 .collect();
-            serde_json::to_string_pretty(&rows).map_err(|e| Error::bug("stages.json", "writing stages", e.to_string()))?
+            serde_json::to_string_pretty(&rows)
+                .map_err(|e| Error::bug("stages.json", "writing stages", e.to_string()))?
         }
         Format::Text | Format::Markdown => render::lists::stages(&rows, printer.out),
     };
@@ -45,7 +46,12 @@ async fn read(common: &Common, watch: &Watch) -> Result<Vec<StageRow>> {
         .config
         .stages
         .iter()
-        .map(|rule| StageRow { app: app.clone(), stage: rule.name.clone(), rule: source(&rule.source), ..StageRow::default() })
+        .map(|rule| StageRow {
+            app: app.clone(),
+            stage: rule.name.clone(),
+            rule: source(&rule.source),
+            ..StageRow::default()
+        })
         .collect();
     let qualifier = common::qualifier(&intent).await;
     let desk = pipeline::desk(&intent, &event, As::Planner, &tools, &qualifier).await?;

@@ -72,13 +72,20 @@ async fn listen(stop: Stop, printer: Printer) {
         match count {
             1 => {
                 stop.begin_nothing.cancel();
-                printer.always("Stopping: what runs is finished, nothing new begins. Ctrl-C again to leave it to CloudFormation.");
+                printer.always(
+                    "Stopping: what runs is finished, nothing new begins. Ctrl-C again to leave it to CloudFormation.",
+                );
             }
             2 => {
                 stop.leave.cancel();
-                printer.always("Leaving: CloudFormation goes on by itself. `offshoot deploy --resume` takes the run up again.");
+                printer.always(
+                    "Leaving: CloudFormation goes on by itself. `offshoot deploy --resume` takes the run up again.",
+                );
             }
-            #[expect(clippy::disallowed_methods, reason = "a third Ctrl-C wants out at once; the lock expires by itself")]
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "a third Ctrl-C wants out at once; the lock expires by itself"
+            )]
             _ => std::process::exit(130),
         }
     }
@@ -92,7 +99,10 @@ struct Signals {
 
 impl Signals {
     fn listen() -> Option<Signals> {
-        Some(Signals { interrupt: signal(SignalKind::interrupt()).ok()?, terminate: signal(SignalKind::terminate()).ok()? })
+        Some(Signals {
+            interrupt: signal(SignalKind::interrupt()).ok()?,
+            terminate: signal(SignalKind::terminate()).ok()?,
+        })
     }
 
     async fn next(&mut self) -> bool {

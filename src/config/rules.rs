@@ -148,7 +148,8 @@ impl Config {
     pub fn stage_existing(&self, name: &str, git_ref: Option<&GitRef>) -> Result<Stage> {
         self.stage_named(name, git_ref).or_else(|error| {
             let able = self.stages.iter().filter(|rule| Template::of(&rule.name).gives(name));
-            let rule = able.max_by_key(|rule| Template::of(&rule.name).rank()).filter(|_| safe_stage(name).as_str() == name);
+            let rule =
+                able.max_by_key(|rule| Template::of(&rule.name).rank()).filter(|_| safe_stage(name).as_str() == name);
             rule.map(|rule| Stage { name: name.into(), rule: rule.clone(), git_ref: None }).ok_or(error)
         })
     }

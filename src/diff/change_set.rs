@@ -64,12 +64,16 @@ fn perhaps_replaced(set: &[SetChange]) -> BTreeSet<&str> {
     let own = |c: &&SetChange| c.replacement == "True" || (c.replacement == "Conditional" && !follows_identity(c));
     let mut replaced: BTreeSet<&str> = set.iter().filter(own).map(|c| c.logical_id.as_str()).collect();
     // what answers an update with another physical id is not told beforehand
-    let is_free = |c: &&SetChange| c.resource_type.starts_with("Custom::") || c.resource_type.starts_with("AWS::CloudFormation::");
+    let is_free = |c: &&SetChange| {
+        c.resource_type.starts_with("Custom::") || c.resource_type.starts_with("AWS::CloudFormation::")
+    };
     replaced.extend(set.iter().filter(|c| c.action == "Modify").filter(is_free).map(|c| c.logical_id.as_str()));
     // each round but the last finds at least one more
     for _ in 0..set.len() {
-        let follows = |c: &&SetChange| c.replacement == "Conditional" && c.details.iter().any(|d| replaced.contains(cause(d)));
-        let more: Vec<&str> = set.iter().filter(follows).map(|c| c.logical_id.as_str()).filter(|id| !replaced.contains(id)).collect();
+        let follows =
+            |c: &&SetChange| c.replacement == "Conditional" && c.details.iter().any(|d| replaced.contains(cause(d)));
+        let more: Vec<&str> =
+            set.iter().filter(follows).map(|c| c.logical_id.as_str()).filter(|id| !replaced.contains(id)).collect();
         if more.is_empty() {
             break;
         }
@@ -82,7 +86,9 @@ fn perhaps_replaced(set: &[SetChange]) -> BTreeSet<&str> {
 fn follows_identity(entry: &SetChange) -> bool {
     let is_identity = |d: &SetDetail| match d.source.as_str() {
         "ResourceReference" => true,
-        "ResourceAttribute" => d.causing_entity.split_once('.').is_some_and(|(_, name)| name == "Arn" || name.ends_with("Id")),
+        "ResourceAttribute" => {
+            d.causing_entity.split_once('.').is_some_and(|(_, name)| name == "Arn" || name.ends_with("Id"))
+        }
         _ => false,
     };
     let follows = |d: &SetDetail| d.evaluation == "Dynamic" && is_identity(d);
@@ -526,7 +532,8 @@ mod tests {
         assert_eq!(told(&set, &same, &same).len(), 1);
         let set = [&[entry("Modify", "F", "True")], &chain[..]].concat();
         assert_eq!(told(&set, &same, &same).len(), 3);
-        let set = [function(), follower("I", "ResourceAttribute", "F.Version"), follower("R", "ResourceReference", "I")];
+        let set =
+            [function(), follower("I", "ResourceAttribute", "F.Version"), follower("R", "ResourceReference", "I")];
         assert_eq!(told(&set, &same, &same).len(), 3);
     }
 

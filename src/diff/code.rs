@@ -11,7 +11,8 @@ pub const INLINE_TEMPLATE_BYTES: usize = 51_200;
 
 /// Bucket and key of a function's zip, placeholders (`${AWS::Region}`) as the app wrote them.
 pub fn function_code(template: &Value, logical_id: &str) -> Option<(String, String)> {
-    let function = resource(Some(template), logical_id).filter(|r| r.get("Type").and_then(Value::as_str) == Some(FUNCTION))?;
+    let function =
+        resource(Some(template), logical_id).filter(|r| r.get("Type").and_then(Value::as_str) == Some(FUNCTION))?;
     let code = function.get("Properties")?.get("Code")?;
     Some((text(code.get("S3Bucket")?)?, text(code.get("S3Key")?)?))
 }

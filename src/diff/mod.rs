@@ -19,8 +19,8 @@ mod settle;
 mod template;
 
 pub use change_set::{SetChange, SetDetail, classify, classify_with};
-pub use code::{INLINE_TEMPLATE_BYTES, function_code, functions_with_asset, more_than_code};
 pub use changes::{changes, changes_with};
+pub use code::{INLINE_TEMPLATE_BYTES, function_code, functions_with_asset, more_than_code};
 pub use data::holds_data;
 pub use functions::{functions, only_code};
 pub use iam::iam;

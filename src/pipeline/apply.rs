@@ -105,7 +105,8 @@ pub async fn apply(stored: &StoredPlan, order: &Order, desk: Desk, lock: &StageL
         stop: desk.stop,
     });
     let mut outcomes = run_graph(&context, lock).await?;
-    let place: BTreeMap<&str, usize> = stored.plan.stacks.iter().enumerate().map(|(i, s)| (s.name.as_str(), i)).collect();
+    let place: BTreeMap<&str, usize> =
+        stored.plan.stacks.iter().enumerate().map(|(i, s)| (s.name.as_str(), i)).collect();
     outcomes.sort_by_key(|o| place.get(o.name.as_str()).copied().unwrap_or(usize::MAX));
     if order.freshness == Freshness::JustPlanned && order.prune == Prune::Delete {
         context.keeper.forget_gone(&stored.plan).await?;
@@ -218,8 +219,12 @@ impl Graph {
     /// Up to `room` stacks that may begin now.
     fn ready(&self, plan: &crate::plan::Plan, room: usize) -> Vec<String> {
         let waiting = plan.stacks.iter().filter(|s| self.waiting.contains(&s.name));
-        let updates_ended = plan.stacks.iter().all(|s| s.action == StackAction::Delete || self.ended.contains_key(&s.name));
-        let all_well = self.ended.values().all(|o| matches!(o.ended, Ended::Done | Ended::Unchanged) || o.action == StackAction::Delete);
+        let updates_ended =
+            plan.stacks.iter().all(|s| s.action == StackAction::Delete || self.ended.contains_key(&s.name));
+        let all_well = self
+            .ended
+            .values()
+            .all(|o| matches!(o.ended, Ended::Done | Ended::Unchanged) || o.action == StackAction::Delete);
         let may_begin = |s: &&StackPlan| match s.action {
             StackAction::Delete => updates_ended && all_well && self.all_ended_well(&s.depends_on),
             _ => self.all_ended_well(&s.depends_on),

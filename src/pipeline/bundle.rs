@@ -16,7 +16,8 @@ const INSTALL_TIME_S: u64 = 900;
 /// Installs dependencies into a plain tree; a developer's own tree is left alone.
 pub async fn prepare(intent: &Intent, tree: &Tree, tools: &Tools) -> Result<BTreeMap<String, f64>> {
     let begun = Instant::now();
-    let runs = intent.app.kind == AppKind::Cdk || (intent.app.kind == AppKind::Assembly && intent.app.command.is_some());
+    let runs =
+        intent.app.kind == AppKind::Cdk || (intent.app.kind == AppKind::Assembly && intent.app.command.is_some());
     if tree.kind == Kind::Own || !runs {
         return Ok(BTreeMap::new());
     }
@@ -33,6 +34,8 @@ pub async fn prepare(intent: &Intent, tree: &Tree, tools: &Tools) -> Result<BTre
     };
     match toolchain::install(&request).await? {
         Installed::NothingToInstall | Installed::AlreadyThere => Ok(BTreeMap::new()),
-        Installed::FromCache | Installed::ByPackageManager => Ok(BTreeMap::from([("install".to_owned(), begun.elapsed().as_secs_f64())])),
+        Installed::FromCache | Installed::ByPackageManager => {
+            Ok(BTreeMap::from([("install".to_owned(), begun.elapsed().as_secs_f64())]))
+        }
     }
 }

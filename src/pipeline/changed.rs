@@ -81,7 +81,11 @@ pub fn changed(intent: &Intent, tree: &Tree, account: &AccountId, region: &Regio
     // a name of its own, empty: process ids come again, and in containers they are the same in each
     let fresh = || {
         std::fs::create_dir_all(&folder)?;
-        tempfile::Builder::new().prefix(&format!("{key}.")).suffix(".tmp").tempdir_in(&folder).map(tempfile::TempDir::keep)
+        tempfile::Builder::new()
+            .prefix(&format!("{key}."))
+            .suffix(".tmp")
+            .tempdir_in(&folder)
+            .map(tempfile::TempDir::keep)
     };
     let work = fresh().map_err(|e| Error::io("making a folder for the assembly", &folder, e))?;
     Ok(Affected::Yes(Room { work, done }))
@@ -101,7 +105,15 @@ fn content(intent: &Intent, tree: &Tree) -> Result<String> {
         let folders = glob.split('/').take_while(|part| !part.contains(['*', '?', '[', '{']));
         folders.collect::<PathBuf>()
     });
-    let shared = ["package.json", "package-lock.json", "pnpm-lock.yaml", "yarn.lock", "bun.lock", "tsconfig.json", "tsconfig.base.json"];
+    let shared = [
+        "package.json",
+        "package-lock.json",
+        "pnpm-lock.yaml",
+        "yarn.lock",
+        "bun.lock",
+        "tsconfig.json",
+        "tsconfig.base.json",
+    ];
     let paths = fixed.chain(shared.iter().map(PathBuf::from)).chain([app.path.clone()]);
     let mut ids = Vec::new();
     for path in paths {
@@ -115,7 +127,9 @@ fn modules_digest(app_dir: &Path, root: &Path) -> String {
     let folders = app_dir.ancestors().take_while(|d| d.starts_with(root));
     let stamp = |folder: &Path| {
         let modules = folder.join("node_modules");
-        let list = [".package-lock.json", ".modules.yaml", ".yarn-state.yml"].iter().find_map(|name| std::fs::read(modules.join(name)).ok());
+        let list = [".package-lock.json", ".modules.yaml", ".yarn-state.yml"]
+            .iter()
+            .find_map(|name| std::fs::read(modules.join(name)).ok());
         match list {
             Some(list) => Digest::of(list).to_string(),
             None => format!("{:?}", std::fs::metadata(&modules).and_then(|m| m.modified()).ok()),
@@ -132,7 +146,12 @@ fn node_stamp() -> String {
     found
         .map(|p| {
             let meta = std::fs::metadata(&p).ok();
-            format!("{} {:?} {:?}", p.display(), meta.as_ref().map(std::fs::Metadata::len), meta.and_then(|m| m.modified().ok()))
+            format!(
+                "{} {:?} {:?}",
+                p.display(),
+                meta.as_ref().map(std::fs::Metadata::len),
+                meta.and_then(|m| m.modified().ok())
+            )
         })
         .unwrap_or_default()
 }
@@ -175,7 +194,12 @@ fn prune(folder: &Path) {
             Some(seen) => kept.push((seen, path)),
             None => {
                 // an unfinished one of a killed process
-                let old = entry.metadata().and_then(|m| m.modified()).ok().and_then(|t| t.elapsed().ok()).is_some_and(|age| age > day);
+                let old = entry
+                    .metadata()
+                    .and_then(|m| m.modified())
+                    .ok()
+                    .and_then(|t| t.elapsed().ok())
+                    .is_some_and(|age| age > day);
                 if old {
                     drop(std::fs::remove_dir_all(path));
                 }

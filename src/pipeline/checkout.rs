@@ -36,7 +36,14 @@ pub async fn checkout(intent: &Intent) -> Result<Tree> {
             let content = tokio::task::spawn_blocking(move || of.content_digest())
                 .await
                 .map_err(|e| Error::bug("git.task", "reading the work tree", e.to_string()))??;
-            Ok(Tree { root: tree.root.clone(), kind: Kind::Own, content: content.to_string(), dirty, notes: Vec::new(), _held: None })
+            Ok(Tree {
+                root: tree.root.clone(),
+                kind: Kind::Own,
+                content: content.to_string(),
+                dirty,
+                notes: Vec::new(),
+                _held: None,
+            })
         }
         Source::Mirror(mirror) => {
             let checkout = mirror.checkout(&intent.revision, Submodules::Skip).await?;

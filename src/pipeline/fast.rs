@@ -53,7 +53,13 @@ struct Work<'a> {
 pub async fn fast(target: &Target, assembly: &Assembly, desk: FastDesk, _lock: &StageLock) -> Result<Applied> {
     let begun = Instant::now();
     let looked = try_join_all(assembly.stacks.iter().map(|stack| look(target, stack, &desk))).await?;
-    let keeper = Keeper::of(target.repository.as_str(), target.app.as_str(), target.stage.as_str(), desk.home.clone(), desk.state.clone());
+    let keeper = Keeper::of(
+        target.repository.as_str(),
+        target.app.as_str(),
+        target.stage.as_str(),
+        desk.home.clone(),
+        desk.state.clone(),
+    );
     let unsure = |work: &Work<'_>| work.updates.iter().map(|u| (u.logical_id.clone(), UNSURE.to_owned())).collect();
     // first: a run that is killed or fails half way leaves functions of which only the state can tell
     remember(&keeper, &looked, looked.iter().map(unsure).collect()).await?;
@@ -79,11 +85,14 @@ async fn look<'a>(target: &Target, stack: &'a Stack, desk: &FastDesk) -> Result<
     let fill = |text: &str| crate::assembly::substitute(text, account.as_str(), region.as_str(), &partition);
     let role = stack.roles.deploy.as_ref().map(|r| Role { arn: fill(&r.arn), external_id: r.external_id.clone() });
     let reader = desk.aws.session(&account, &region, role.as_ref(), IfDenied::UseOwn).await?;
-    let text = tokio::fs::read_to_string(&stack.template_path).await.map_err(|e| Error::io("reading a template", &stack.template_path, e))?;
+    let text = tokio::fs::read_to_string(&stack.template_path)
+        .await
+        .map_err(|e| Error::io("reading a template", &stack.template_path, e))?;
     let new = diff::parse_template(&text)?;
     let doing = format!("deploying stack {} fast", stack.name);
     if reader.describe_stack(stack.name.as_str()).await?.is_none() {
-        return Err(Error::failed("fast.more_than_code", doing, "the stack does not exist yet").next("deploy it once without --fast"));
+        return Err(Error::failed("fast.more_than_code", doing, "the stack does not exist yet")
+            .next("deploy it once without --fast"));
     }
     if let Some(owner) = desk.home.owner(region.as_str(), stack.name.as_str()).await?
         && owner != target.stage.as_str()
@@ -98,7 +107,12 @@ async fn look<'a>(target: &Target, stack: &'a Stack, desk: &FastDesk) -> Result<
     }
     // updating a function is not among the deployment role's rights: that is the identity's own
     let session = desk.aws.session(&account, &region, None, IfDenied::Fail).await?;
-    let moved = desk.state.as_ref().and_then(|(s, _)| s.stacks.get(stack.name.as_str())).map(|s| s.fast.clone()).unwrap_or_default();
+    let moved = desk
+        .state
+        .as_ref()
+        .and_then(|(s, _)| s.stacks.get(stack.name.as_str()))
+        .map(|s| s.fast.clone())
+        .unwrap_or_default();
     Ok(Work { stack, session, updates: updates(stack, &old, &new, &moved) })
 }
 
@@ -108,9 +122,18 @@ fn updates(stack: &Stack, old: &Value, new: &Value, moved: &BTreeMap<String, Str
     for asset in &stack.files {
         let AssetSource::Path { path, packaging } = &asset.source else { continue };
         for id in diff::functions_with_asset(new, &asset.hash) {
-            let runs = moved.get(&id).cloned().or_else(|| diff::function_code(old, &id).map(|(_, key)| key)).unwrap_or_default();
+            let runs = moved
+                .get(&id)
+                .cloned()
+                .or_else(|| diff::function_code(old, &id).map(|(_, key)| key))
+                .unwrap_or_default();
             if !runs.contains(&asset.hash) {
-                updates.push(Update { logical_id: id, hash: asset.hash.clone(), source: path.clone(), packaging: *packaging });
+                updates.push(Update {
+                    logical_id: id,
+                    hash: asset.hash.clone(),
+                    source: path.clone(),
+                    packaging: *packaging,
+                });
             }
         }
     }
@@ -123,13 +146,21 @@ async fn carry_out(work: &Work<'_>, desk: &FastDesk) -> Result<Vec<(String, Stri
     }
     let resources = work.session.resources_of(work.stack.name.as_str()).await?;
     let cache = desk.cache_dir.join("zips");
-    desk.teller.tell(Progress::StackStarted { name: work.stack.name.to_string(), action: StackAction::Update, resources: work.updates.len() });
+    desk.teller.tell(Progress::StackStarted {
+        name: work.stack.name.to_string(),
+        action: StackAction::Update,
+        resources: work.updates.len(),
+    });
     let jobs = work.updates.iter().map(|update| {
         let (resources, cache) = (&resources, &cache);
         async move {
             let found = resources.iter().find(|r| r.logical_id == update.logical_id).ok_or_else(|| {
-                Error::failed("fast.no_function", "looking for the deployed function", format!("{} is not in the stack", update.logical_id))
-                    .next("deploy without --fast")
+                Error::failed(
+                    "fast.no_function",
+                    "looking for the deployed function",
+                    format!("{} is not in the stack", update.logical_id),
+                )
+                .next("deploy without --fast")
             })?;
             let zip = zip_of(update, cache).await?;
             work.session.update_code(&found.physical_id, Code::Zip(&zip)).await?;

@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::assembly::{self, AssetSource, Assembly};
+use crate::assembly::{self, Assembly, AssetSource};
 use crate::aws::home::{ETag, Home};
 use crate::aws::{Aws, Door, IfDenied, Pace, Role};
 use crate::config::{Express, Stage};
@@ -88,7 +88,10 @@ pub async fn desk(intent: &Intent, event: &Event, role: As, tools: &Tools, quali
     let (bucket, writer) = match &intent.config.state {
         Some(bucket) => (bucket.clone(), None),
         None => {
-            let role = format!("arn:{}:iam::{account}:role/cdk-{qualifier}-file-publishing-role-{account}-{region}", identity.partition);
+            let role = format!(
+                "arn:{}:iam::{account}:role/cdk-{qualifier}-file-publishing-role-{account}-{region}",
+                identity.partition
+            );
             (format!("cdk-{qualifier}-assets-{account}-{region}"), Some(Role::new(role)))
         }
     };
@@ -173,14 +176,17 @@ fn stays_inside(root: &Path, path: &Path) -> Result<()> {
     if real.starts_with(root) && plain {
         return Ok(());
     }
-    let what = format!("{} is no file of the assembly: it is a link that leads out of it, or no plain file", path.display());
-    Err(Error::failed("assembly.path_escapes", "reading the assembly", what).next("let the app copy its assets into its output folder"))
+    let what =
+        format!("{} is no file of the assembly: it is a link that leads out of it, or no plain file", path.display());
+    Err(Error::failed("assembly.path_escapes", "reading the assembly", what)
+        .next("let the app copy its assets into its output folder"))
 }
 
 /// Step 7 for an assembly; a plan that asks for something is kept in the stage's bucket.
 pub async fn plan(intent: &Intent, desk: &Desk, synthesized: &Synthesized, tools: &Tools) -> Result<StoredPlan> {
     let target = target(intent, desk, synthesized, tools);
-    let bundles = synthesized.facts.functions.iter().map(|(hash, sources)| (hash.clone(), Bundle { sources: sources.clone() }));
+    let bundles =
+        synthesized.facts.functions.iter().map(|(hash, sources)| (hash.clone(), Bundle { sources: sources.clone() }));
     let bench = Workbench {
         aws: desk.aws.clone(),
         home: desk.home.clone(),
@@ -193,7 +199,8 @@ pub async fn plan(intent: &Intent, desk: &Desk, synthesized: &Synthesized, tools
     stored.plan.notes.splice(0..0, synthesized.notes.iter().cloned());
     stored.plan.timings.extend(synthesized.timings.clone());
     if stored.plan.has_changes() {
-        let text = serde_json::to_string(&stored).map_err(|e| Error::bug("plan.json", "writing the plan", e.to_string()))?;
+        let text =
+            serde_json::to_string(&stored).map_err(|e| Error::bug("plan.json", "writing the plan", e.to_string()))?;
         desk.home.put_plan(intent.stage.name.as_str(), &stored.plan.digest, &text).await?;
     }
     Ok(stored)

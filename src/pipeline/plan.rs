@@ -79,10 +79,16 @@ pub async fn plan(target: &Target, assembly: &Assembly, bench: &Workbench) -> Re
     let changed: Vec<&Surveyed> = surveyed.iter().filter(|s| s.verdict.is_changed()).collect();
     let sizes = if changed.is_empty() { BTreeMap::new() } else { publish::publish(&planner, &changed).await? };
     if !changed.is_empty() {
-        bench.teller.step(format!("creating change sets for {} {}", changed.len(), if changed.len() == 1 { "stack" } else { "stacks" }));
+        bench.teller.step(format!(
+            "creating change sets for {} {}",
+            changed.len(),
+            if changed.len() == 1 { "stack" } else { "stacks" }
+        ));
     }
     let prepared = stream::iter(surveyed.iter().enumerate())
-        .map(|(index, surveyed)| prepare::prepare(&planner, surveyed, waits.get(index).cloned().unwrap_or_default(), &sizes))
+        .map(|(index, surveyed)| {
+            prepare::prepare(&planner, surveyed, waits.get(index).cloned().unwrap_or_default(), &sizes)
+        })
         .buffered(PARALLEL)
         .collect::<Vec<_>>()
         .await;
@@ -165,8 +171,12 @@ fn deployable(assembly: &Assembly) -> Result<()> {
     if let Some(first) = assembly.errors.first() {
         let more = assembly.errors.len().saturating_sub(1);
         let what = if more == 0 { first.clone() } else { format!("{first} (and {more} more)") };
-        return Err(Error::failed("synth.app_error", "reading the assembly", format!("the app reports an error: {what}"))
-            .next("correct it in the app; constructs report such errors with Annotations.addError"));
+        return Err(Error::failed(
+            "synth.app_error",
+            "reading the assembly",
+            format!("the app reports an error: {what}"),
+        )
+        .next("correct it in the app; constructs report such errors with Annotations.addError"));
     }
     if let Some(missing) = assembly.missing.first() {
         let what = match assembly.missing.len() {
@@ -177,7 +187,8 @@ fn deployable(assembly: &Assembly) -> Result<()> {
             .next("run `npx cdk synth` once with credentials and commit cdk.context.json"));
     }
     if assembly.stacks.is_empty() {
-        return Err(Error::failed("synth.no_stacks", "reading the assembly", "the app has no stacks").next("add a stack to the app"));
+        return Err(Error::failed("synth.no_stacks", "reading the assembly", "the app has no stacks")
+            .next("add a stack to the app"));
     }
     Ok(())
 }

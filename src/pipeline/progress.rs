@@ -13,9 +13,19 @@ pub enum Progress {
     Step(String),
     /// Something people should know.
     Note(String),
-    StackStarted { name: String, action: StackAction, resources: usize },
+    StackStarted {
+        name: String,
+        action: StackAction,
+        resources: usize,
+    },
     /// A resource moved on.
-    Resource { stack: String, logical_id: String, resource_type: String, status: String, reason: String },
+    Resource {
+        stack: String,
+        logical_id: String,
+        resource_type: String,
+        status: String,
+        reason: String,
+    },
     StackEnded(Box<StackOutcome>),
 }
 

@@ -27,7 +27,8 @@ pub async fn plan_removal(state: &StageState, aws: &Aws, retain: &[String]) -> R
         let session = aws.session(&account, &region, role.as_ref(), IfDenied::UseOwn).await?;
         let Some(deployed) = session.describe_stack(name).await? else { continue };
         let old = diff::parse_template(&session.template_of(&deployed.id).await?)?;
-        let before: Vec<String> = state.stacks.iter().filter(|(_, s)| s.depends_on.contains(name)).map(|(n, _)| n.clone()).collect();
+        let before: Vec<String> =
+            state.stacks.iter().filter(|(_, s)| s.depends_on.contains(name)).map(|(n, _)| n.clone()).collect();
         stacks.push(StackPlan {
             name: name.clone(),
             display_name: String::new(),
@@ -94,9 +95,15 @@ pub async fn remove(stored: &StoredPlan, removal: Removal, lock: &StageLock) -> 
     };
     // somebody may have deployed while the question stood there: what they made was not in it
     if home.state(&stage).await?.map(|(_, tag)| tag).as_ref() != Some(&state.1) {
-        return Err(Error::refused("plan.stale", format!("removing stage {stage}"), "another run has changed the stage meanwhile").next("look at it again: offshoot remove"));
+        return Err(Error::refused(
+            "plan.stale",
+            format!("removing stage {stage}"),
+            "another run has changed the stage meanwhile",
+        )
+        .next("look at it again: offshoot remove"));
     }
-    let claims: Vec<(String, String)> = state.0.stacks.iter().map(|(name, s)| (s.region.clone(), name.clone())).collect();
+    let claims: Vec<(String, String)> =
+        state.0.stacks.iter().map(|(name, s)| (s.region.clone(), name.clone())).collect();
     let desk = Desk { aws, home: home.clone(), state: Some(state), teller, stop };
     let applied = apply::apply(stored, &order, desk, lock).await?;
     let all_gone = applied.stacks.iter().all(|s| matches!(s.ended, Ended::Done | Ended::Unchanged));

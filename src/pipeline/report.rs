@@ -8,13 +8,14 @@ use futures_util::future::try_join_all;
 use crate::aws::{Aws, IfDenied, Role};
 use crate::error::{Error, Result};
 use crate::names::{AccountId, Region};
-use crate::plan::state::StageState;
 use crate::plan::StackAction;
 use crate::plan::outcome::{Applied, Ended};
+use crate::plan::state::StageState;
 
 /// Writes the outputs of all stacks as `{"stack": {"output": "value"}}`, the form of the `cdk` CLI.
 pub fn write_outputs(path: &Path, outputs: &BTreeMap<String, BTreeMap<String, String>>) -> Result<()> {
-    let text = serde_json::to_string_pretty(outputs).map_err(|e| Error::bug("outputs.json", "writing outputs", e.to_string()))?;
+    let text = serde_json::to_string_pretty(outputs)
+        .map_err(|e| Error::bug("outputs.json", "writing outputs", e.to_string()))?;
     std::fs::write(path, text + "\n").map_err(|e| Error::io("writing the outputs", path, e))
 }
 

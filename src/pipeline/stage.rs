@@ -49,7 +49,8 @@ pub async fn decide(event: &Event, tools: &Tools) -> Result<Intent> {
     let stage = one_stage(&opened, event.stage.as_deref(), event.about)?;
     if stage.rule.apps.as_ref().is_some_and(|apps| !apps.contains(&app.name)) {
         let what = format!("stage {} is not for app {}", stage.name, app.name);
-        return Err(Error::usage("config.app_not_in_stage", "choosing the stage", what).next("name another stage, or add the app under `apps:` of the stage"));
+        return Err(Error::usage("config.app_not_in_stage", "choosing the stage", what)
+            .next("name another stage, or add the app under `apps:` of the stage"));
     }
     Ok(Intent {
         source: opened.source,
@@ -66,7 +67,9 @@ pub async fn decide(event: &Event, tools: &Tools) -> Result<Intent> {
 pub async fn open(event: &Event, tools: &Tools) -> Result<Opened> {
     match &event.place {
         Place::Here { folder, dirty } => here(event, folder, *dirty).await,
-        Place::Repository { address, branch, revision } => there(event, tools, address, branch.as_ref(), revision.as_deref()).await,
+        Place::Repository { address, branch, revision } => {
+            there(event, tools, address, branch.as_ref(), revision.as_deref()).await
+        }
     }
 }
 
@@ -81,8 +84,12 @@ async fn here(event: &Event, folder: &Path, dirty: Dirty) -> Result<Opened> {
         let more = tree.dirty.len().saturating_sub(first.len());
         let names = if more > 0 { format!("{} and {more} more", first.join(", ")) } else { first.join(", ") };
         if dirty == Dirty::Refuse {
-            return Err(Error::refused("git.dirty", "reading the work tree", format!("{names} differ from commit {}", tree.head.short()))
-                .next("commit the changes, or pass --dirty to take them along"));
+            return Err(Error::refused(
+                "git.dirty",
+                "reading the work tree",
+                format!("{names} differ from commit {}", tree.head.short()),
+            )
+            .next("commit the changes, or pass --dirty to take them along"));
         }
         notes.push(format!("the work tree is dirty: {names} differ from commit {}", tree.head.short()));
     }
@@ -96,10 +103,23 @@ async fn here(event: &Event, folder: &Path, dirty: Dirty) -> Result<Opened> {
         .map_err(|e| Error::bug("git.task", "listing the work tree", e.to_string()))?;
     let config = understand(text, &listed, &mut notes)?;
     let git_ref = tree.branch.clone().map(GitRef::Branch);
-    Ok(Opened { repository: tree.repository(), revision: tree.head.clone(), git_ref, config, notes, source: Source::Tree(tree) })
+    Ok(Opened {
+        repository: tree.repository(),
+        revision: tree.head.clone(),
+        git_ref,
+        config,
+        notes,
+        source: Source::Tree(tree),
+    })
 }
 
-async fn there(event: &Event, tools: &Tools, address: &str, branch: Option<&Branch>, revision: Option<&str>) -> Result<Opened> {
+async fn there(
+    event: &Event,
+    tools: &Tools,
+    address: &str,
+    branch: Option<&Branch>,
+    revision: Option<&str>,
+) -> Result<Opened> {
     let remote = Remote::parse(address)?.with_token(token());
     let mirror = Mirror::open(&tools.cache_dir, remote, Limits::default(), CancellationToken::new(), None)?;
     let default = mirror.bring(&Wanted::DefaultBranch).await?;
@@ -117,23 +137,35 @@ async fn there(event: &Event, tools: &Tools, address: &str, branch: Option<&Bran
     let mut notes = Vec::new();
     let text = match &event.config {
         Some(path) => Some((path.clone(), read_config(path).await?)),
-        None => mirror.read_file(&default, Path::new(FILE))?.map(|bytes| (PathBuf::from(FILE), String::from_utf8_lossy(&bytes).into_owned())),
+        None => mirror
+            .read_file(&default, Path::new(FILE))?
+            .map(|bytes| (PathBuf::from(FILE), String::from_utf8_lossy(&bytes).into_owned())),
     };
     let listed = mirror.list_files(&revision)?.iter().map(|p| p.to_string_lossy().into_owned()).collect::<Vec<_>>();
     let config = understand(text, &listed, &mut notes)?;
-    Ok(Opened { repository: mirror.repository(), revision, git_ref: branch.map(GitRef::Branch), config, notes, source: Source::Mirror(mirror) })
+    Ok(Opened {
+        repository: mirror.repository(),
+        revision,
+        git_ref: branch.map(GitRef::Branch),
+        config,
+        notes,
+        source: Source::Mirror(mirror),
+    })
 }
 
 /// A token for HTTPS remotes: `OFFSHOOT_GIT_TOKEN` for any host, `GITHUB_TOKEN` for GitHub alone.
 fn token() -> Option<Token> {
     let variable = |name| std::env::var(name).ok().filter(|v| !v.is_empty());
-    variable("OFFSHOOT_GIT_TOKEN").map(Token::new).or_else(|| variable("GITHUB_TOKEN").map(|t| Token::only_for("github.com", t)))
+    variable("OFFSHOOT_GIT_TOKEN")
+        .map(Token::new)
+        .or_else(|| variable("GITHUB_TOKEN").map(|t| Token::only_for("github.com", t)))
 }
 
 async fn read_config(path: &Path) -> Result<String> {
     tokio::fs::read_to_string(path).await.map_err(|e| {
         let what = format!("{}: {e}", path.display());
-        Error::usage("config.missing", "reading the configuration", what).next("check the path given with --config, or write one with `offshoot init`")
+        Error::usage("config.missing", "reading the configuration", what)
+            .next("check the path given with --config, or write one with `offshoot init`")
     })
 }
 
@@ -149,7 +181,10 @@ async fn read_if_there(path: &Path) -> Result<Option<String>> {
 pub fn list_tree(root: &Path) -> Vec<String> {
     let walk = ignore::WalkBuilder::new(root).max_depth(Some(6)).require_git(false).git_global(false).build();
     let files = walk.flatten().filter(|e| e.file_type().is_some_and(|t| t.is_file()));
-    files.filter_map(|e| e.path().strip_prefix(root).ok().map(|p| p.to_string_lossy().into_owned())).take(200_000).collect()
+    files
+        .filter_map(|e| e.path().strip_prefix(root).ok().map(|p| p.to_string_lossy().into_owned()))
+        .take(200_000)
+        .collect()
 }
 
 fn understand(text: Option<(PathBuf, String)>, listed: &[String], notes: &mut Vec<String>) -> Result<Config> {
@@ -180,7 +215,12 @@ fn one_app(config: &Config, name: Option<&str>) -> Result<App> {
         [app] => Ok((*app).clone()),
         several => {
             let names: Vec<&str> = several.iter().map(|a| a.name.as_str()).collect();
-            Err(Error::usage("config.which_app", "choosing the app", format!("this repository has {}", names.join(", "))).next("name one with --app"))
+            Err(Error::usage(
+                "config.which_app",
+                "choosing the app",
+                format!("this repository has {}", names.join(", ")),
+            )
+            .next("name one with --app"))
         }
     }
 }
@@ -190,12 +230,17 @@ fn one_stage(opened: &Opened, name: Option<&str>, about: About) -> Result<Stage>
     let Some(name) = name else {
         let Some(git_ref) = &opened.git_ref else {
             let what = format!("commit {} is on no branch", opened.revision.short());
-            return Err(Error::usage("stage.no_branch", doing, what).next("name the stage with --stage, or the branch with --branch"));
+            return Err(Error::usage("stage.no_branch", doing, what)
+                .next("name the stage with --stage, or the branch with --branch"));
         };
         return opened.config.stages_for(git_ref)?.into_iter().next().ok_or_else(|| {
             let names: Vec<&str> = opened.config.stages.iter().map(|s| s.name.as_str()).collect();
-            Error::usage("config.no_rule", doing, format!("no rule of {FILE} is about {git_ref}; the stages are {}", names.join(", ")))
-                .next("add a rule for it under `stages:`, or name a stage with --stage")
+            Error::usage(
+                "config.no_rule",
+                doing,
+                format!("no rule of {FILE} is about {git_ref}; the stages are {}", names.join(", ")),
+            )
+            .next("add a rule for it under `stages:`, or name a stage with --stage")
         });
     };
     if about == About::Deployed {
@@ -207,7 +252,8 @@ fn one_stage(opened: &Opened, name: Option<&str>, about: About) -> Result<Stage>
         && matches!(opened.config.origin, config::Origin::File(_))
     {
         let what = format!("stage {name} is not made from {git_ref}");
-        return Err(Error::refused("stage.other_branch", doing, what).next("switch to the stage's branch (or name it with --branch), or change the rule in offshoot.yml"));
+        return Err(Error::refused("stage.other_branch", doing, what)
+            .next("switch to the stage's branch (or name it with --branch), or change the rule in offshoot.yml"));
     }
     Ok(stage)
 }

@@ -41,8 +41,9 @@ pub async fn synth(intent: &Intent, tree: &Tree, room: Room, desk: &Desk, tools:
         (AppKind::Cdk | AppKind::Assembly, _) => cdk::run(intent, tree, room, desk, tools).await,
         (kind, _) => {
             let what = format!("app {} is of kind {}, which offshoot cannot deploy yet", app.name, kind.as_str());
-            Err(Error::usage("kind.unsupported", "synthesizing", what)
-                .next("CDK apps are supported now; a folder with a finished cloud assembly works too: `kind: assembly`"))
+            Err(Error::usage("kind.unsupported", "synthesizing", what).next(
+                "CDK apps are supported now; a folder with a finished cloud assembly works too: `kind: assembly`",
+            ))
         }
     }
 }

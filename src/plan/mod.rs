@@ -116,7 +116,8 @@ impl Bound {
     /// The same content against the same deployed state has the same name: a second plan finds the first one's change
     /// set, and a stored plan cannot be made to execute another one.
     pub fn change_set_name(&self) -> String {
-        let deployed = self.stack_id.as_ref().map(|id| format!("{id}@{}", self.last_updated.as_deref().unwrap_or_default()));
+        let deployed =
+            self.stack_id.as_ref().map(|id| format!("{id}@{}", self.last_updated.as_deref().unwrap_or_default()));
         let parts = [self.template.as_str(), self.settings.as_str(), deployed.as_deref().unwrap_or_default()];
         let digest = Digest::of_parts(parts);
         format!("{CHANGE_SET_PREFIX}{}", digest.as_str().get(..24).unwrap_or_default())

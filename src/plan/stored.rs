@@ -106,7 +106,9 @@ impl StoredPlan {
     /// The digest is that of the content, and each change set is the one that was made for it.
     fn is_whole(&self) -> bool {
         let same = StoredPlan::seal(self.plan.clone(), self.recipes.clone()).plan.digest == self.plan.digest;
-        let own = |s: &StackPlan| s.change_set.as_ref().is_none_or(|arn| arn.contains(&format!(":changeSet/{}/", s.bound.change_set_name())));
+        let own = |s: &StackPlan| {
+            s.change_set.as_ref().is_none_or(|arn| arn.contains(&format!(":changeSet/{}/", s.bound.change_set_name())))
+        };
         same && self.plan.stacks.iter().all(own)
     }
 
@@ -114,15 +116,20 @@ impl StoredPlan {
     pub fn parse(text: &str, name: &str) -> Result<StoredPlan> {
         let doing = format!("reading the plan {name}");
         let plan: StoredPlan = serde_json::from_str(text).map_err(|e| {
-            Error::usage("plan.malformed", doing.clone(), e.to_string()).next("make a new one: offshoot plan --out FILE")
+            Error::usage("plan.malformed", doing.clone(), e.to_string())
+                .next("make a new one: offshoot plan --out FILE")
         })?;
         if plan.plan.version != super::VERSION {
             let what = format!("it has format version {}, this offshoot reads {}", plan.plan.version, super::VERSION);
             return Err(Error::usage("plan.version", doing, what).next("make a new plan with this version"));
         }
         if !plan.is_whole() {
-            return Err(Error::refused("plan.tampered", doing, format!("its content does not give its digest {}", plan.plan.digest))
-                .next("somebody edited it; make a new plan"));
+            return Err(Error::refused(
+                "plan.tampered",
+                doing,
+                format!("its content does not give its digest {}", plan.plan.digest),
+            )
+            .next("somebody edited it; make a new plan"));
         }
         Ok(plan)
     }

@@ -23,7 +23,9 @@ pub(super) enum Passed {
 pub(super) fn is_recorded(plan: &Plan, desk: &Desk) -> bool {
     desk.state.as_ref().is_some_and(|(state, _)| {
         let all = plan.stacks.iter().all(|s| state.stacks.contains_key(&s.name));
-        all && state.revision.as_deref() == Some(plan.revision.as_str()) && state.dirty == plan.dirty && state.run.is_none()
+        all && state.revision.as_deref() == Some(plan.revision.as_str())
+            && state.dirty == plan.dirty
+            && state.run.is_none()
     })
 }
 
@@ -35,12 +37,24 @@ pub(super) fn may_be_fast(intent: &Intent) -> Result<()> {
     }
     match intent.stage.rule.apply {
         ApplyRule::Auto | ApplyRule::Fast => Ok(()),
-        rule => Err(Error::refused("stage.needs_review", doing, format!("its rule is `apply: {}`, so every change is reviewed", rule.as_str())).next("deploy without --fast")),
+        rule => Err(Error::refused(
+            "stage.needs_review",
+            doing,
+            format!("its rule is `apply: {}`, so every change is reviewed", rule.as_str()),
+        )
+        .next("deploy without --fast")),
     }
 }
 
 /// Passes, asks, or refuses with what is missing.
-pub(super) async fn pass(plan: &Plan, intent: &Intent, desk: &Desk, args: &Args, format: Format, (printer, stop): (&Printer, &Stop)) -> Result<Passed> {
+pub(super) async fn pass(
+    plan: &Plan,
+    intent: &Intent,
+    desk: &Desk,
+    args: &Args,
+    format: Format,
+    (printer, stop): (&Printer, &Stop),
+) -> Result<Passed> {
     let stage = &intent.stage;
     if !plan.has_changes() {
         return Ok(Passed::Yes(None));
@@ -49,8 +63,12 @@ pub(super) async fn pass(plan: &Plan, intent: &Intent, desk: &Desk, args: &Args,
     match stage.rule.apply {
         ApplyRule::Approved => {
             if stage.rule.approvals.count > 1 {
-                let what = format!("stage {} needs {} approvals, and the command line can give one", stage.name, stage.rule.approvals.count);
-                return Err(Error::refused("approval.count", "checking approvals", what).next("approve it on the pull request, where each person can"));
+                let what = format!(
+                    "stage {} needs {} approvals, and the command line can give one",
+                    stage.name, stage.rule.approvals.count
+                );
+                return Err(Error::refused("approval.count", "checking approvals", what)
+                    .next("approve it on the pull request, where each person can"));
             }
             if approved.is_none() {
                 show(plan, format, printer);
@@ -83,7 +101,8 @@ fn show(plan: &Plan, format: Format, printer: &Printer) {
 }
 
 fn broadens(stack: &crate::plan::StackPlan) -> bool {
-    stack.action != StackAction::None && (stack.iam.iter().any(|c| c.broadens) || stack.network.iter().any(|c| c.broadens))
+    stack.action != StackAction::None
+        && (stack.iam.iter().any(|c| c.broadens) || stack.network.iter().any(|c| c.broadens))
 }
 
 fn matches(given: &str, plan: &Plan) -> Result<()> {
@@ -91,11 +110,16 @@ fn matches(given: &str, plan: &Plan) -> Result<()> {
         return Ok(());
     }
     let what = format!("the plan is {}, approved was {given}", plan.digest.get(..12).unwrap_or(&plan.digest));
-    Err(Error::refused("approval.other_plan", "checking approvals", what).next("look at the plan as it is now, then approve that one"))
+    Err(Error::refused("approval.other_plan", "checking approvals", what)
+        .next("look at the plan as it is now, then approve that one"))
 }
 
 fn missing(plan: &Plan, kind: &str, name: &str, rule: &str) -> Error {
     let digest = plan.digest.get(..12).unwrap_or(&plan.digest);
-    Error::refused("approval.missing", "checking approvals", format!("{kind} {name} has the rule `apply: {rule}`, and this plan was not approved"))
-        .next(format!("read the plan, then: offshoot deploy --approve {digest}"))
+    Error::refused(
+        "approval.missing",
+        "checking approvals",
+        format!("{kind} {name} has the rule `apply: {rule}`, and this plan was not approved"),
+    )
+    .next(format!("read the plan, then: offshoot deploy --approve {digest}"))
 }

@@ -85,7 +85,9 @@ impl Keeper {
     /// Ends the run: the revision counts as deployed when every stack is as planned.
     pub async fn end(&self, plan: &Plan, outcomes: &[StackOutcome]) -> Result<()> {
         let running = outcomes.iter().any(|o| o.ended == Ended::Running);
-        let whole = outcomes.iter().all(|o| matches!(o.ended, Ended::Done | Ended::Unchanged) || o.action == StackAction::Delete);
+        let whole = outcomes
+            .iter()
+            .all(|o| matches!(o.ended, Ended::Done | Ended::Unchanged) || o.action == StackAction::Delete);
         let known = self.inner.lock().await.0.stacks.clone();
         for stack in plan.stacks.iter().filter(|s| s.action == StackAction::None && !known.contains_key(&s.name)) {
             self.home.claim(&stack.region, &stack.name, &plan.stage).await?;

@@ -25,7 +25,11 @@ pub(super) async fn run(context: Arc<Context>, name: String) -> StackOutcome {
     let Some(stack) = context.planned(&name).cloned() else {
         return failed(&name, StackAction::None, begun, &Error::bug("apply.unknown_stack", "applying", name.clone()));
     };
-    context.teller.tell(Progress::StackStarted { name: name.clone(), action: stack.action, resources: stack.changes.len() });
+    context.teller.tell(Progress::StackStarted {
+        name: name.clone(),
+        action: stack.action,
+        resources: stack.changes.len(),
+    });
     let recipe = context.stored.recipes.get(&name).cloned().unwrap_or_default();
     let mut job = match Job::open(context, stack, recipe).await {
         Ok(job) => job,
@@ -56,7 +60,11 @@ struct Job {
 }
 
 impl Job {
-    async fn open(context: Arc<Context>, stack: StackPlan, recipe: Recipe) -> std::result::Result<Job, (StackAction, Error)> {
+    async fn open(
+        context: Arc<Context>,
+        stack: StackPlan,
+        recipe: Recipe,
+    ) -> std::result::Result<Job, (StackAction, Error)> {
         let session = super::session_of(&context.aws, &context.stored, &stack).await.map_err(|e| (stack.action, e))?;
         let token = format!("offshoot-{}-{}", context.order.run, &Digest::of(&stack.name).as_str()[..8]);
         Ok(Job { context, stack, recipe, session, token, events: Vec::new() })
@@ -128,7 +136,9 @@ impl Job {
         let wanted = match self.recipe.recovery {
             Recovery::None => return Ok(Some(now)),
             // what stands there now may be healthy: only the stack that was looked at may go
-            Recovery::DeleteFirst if self.is_another(&now) => return Err(stale(&now.name, "the stack was created anew after the plan was made")),
+            Recovery::DeleteFirst if self.is_another(&now) => {
+                return Err(stale(&now.name, "the stack was created anew after the plan was made"));
+            }
             Recovery::DeleteFirst => return self.delete_first(&now).await,
             Recovery::ContinueRollback if now.status == "UPDATE_ROLLBACK_FAILED" => {
                 let skip = &self.context.order.recover.skip;
@@ -151,11 +161,17 @@ impl Job {
             End::Status(status) => {
                 let cause = self.session.root_cause(&self.events).await?.unwrap_or_default();
                 let what = format!("it ended as {status}: {} {}", cause.path, cause.reason);
-                Err(Error::failed("stack.recovery", format!("recovering stack {}", now.name), what)
-                    .next(format!("fix the cause and deploy again, or leave the resource out: offshoot deploy --recover skip={}", cause.logical_id)))
+                Err(Error::failed("stack.recovery", format!("recovering stack {}", now.name), what).next(format!(
+                    "fix the cause and deploy again, or leave the resource out: offshoot deploy --recover skip={}",
+                    cause.logical_id
+                )))
             }
-            End::Nothing | End::Left => Err(Error::failed("run.left", format!("recovering stack {}", now.name), "the run was left while it went on")
-                .next("offshoot deploy --resume")),
+            End::Nothing | End::Left => Err(Error::failed(
+                "run.left",
+                format!("recovering stack {}", now.name),
+                "the run was left while it went on",
+            )
+            .next("offshoot deploy --resume")),
         }
     }
 
@@ -169,7 +185,10 @@ impl Job {
         let left = self.session.resources_of(&now.id).await?;
         let data = left.iter().find(|r| r.status != "DELETE_COMPLETE" && holds_data(&r.resource_type));
         if let Some(kept) = data.filter(|_| !self.context.order.recover.delete_data) {
-            let what = format!("its creation failed, but {} ({}) is still in it and holds data", kept.logical_id, kept.resource_type);
+            let what = format!(
+                "its creation failed, but {} ({}) is still in it and holds data",
+                kept.logical_id, kept.resource_type
+            );
             return Err(Error::refused("stack.holds_data", format!("recovering stack {}", now.name), what)
                 .next("look at it; if the data may go: offshoot deploy --recover delete"));
         }
@@ -177,10 +196,18 @@ impl Job {
         self.session.delete_stack(&now.id, self.recipe.execution_role.as_deref(), &token, &[]).await?;
         match self.follow(&now.id, &token, Wait::ForEnd).await? {
             End::Status(status) if status == "DELETE_COMPLETE" => Ok(None),
-            End::Status(status) => Err(Error::failed("stack.recovery", format!("deleting the failed stack {}", now.name), format!("it ended as {status}"))
-                .next("delete it in the CloudFormation console, then deploy again")),
-            End::Nothing | End::Left => Err(Error::failed("run.left", format!("deleting the failed stack {}", now.name), "the run was left while it went on")
-                .next("offshoot deploy --resume")),
+            End::Status(status) => Err(Error::failed(
+                "stack.recovery",
+                format!("deleting the failed stack {}", now.name),
+                format!("it ended as {status}"),
+            )
+            .next("delete it in the CloudFormation console, then deploy again")),
+            End::Nothing | End::Left => Err(Error::failed(
+                "run.left",
+                format!("deleting the failed stack {}", now.name),
+                "the run was left while it went on",
+            )
+            .next("offshoot deploy --resume")),
         }
     }
 
@@ -193,7 +220,11 @@ impl Job {
                 other => Err(stale(&self.stack.name, &format!("its change set is {other:?}"))),
             };
         }
-        let name = format!("{NAME_PREFIX}{}-{}", self.context.order.run, &self.stack.bound.template.get(..12).unwrap_or("template"));
+        let name = format!(
+            "{NAME_PREFIX}{}-{}",
+            self.context.order.run,
+            &self.stack.bound.template.get(..12).unwrap_or("template")
+        );
         let kind = if existing.is_some() { Kind::Update } else { Kind::Create };
         let new = NewChangeSet { stack: &self.stack.name, name: &name, kind, recipe: &self.recipe };
         match self.session.make_change_set(&new).await? {
@@ -201,20 +232,31 @@ impl Job {
                 None => Ok(Some(set.id)),
                 Some(surprise) => {
                     self.session.delete_change_set(&self.stack.name, &set.id).await?;
-                    let what = format!("CloudFormation would now also {} {} ({}), which the plan did not show", doing(surprise), surprise.logical_id, surprise.resource_type);
+                    let what = format!(
+                        "CloudFormation would now also {} {} ({}), which the plan did not show",
+                        doing(surprise),
+                        surprise.logical_id,
+                        surprise.resource_type
+                    );
                     Err(stale(&self.stack.name, &what))
                 }
             },
             Made::Empty => Ok(None),
-            Made::Refused(reason) => Err(Error::failed("stack.change_set", format!("creating a change set for stack {}", self.stack.name), reason)
-                .next("correct the template, then deploy again")),
+            Made::Refused(reason) => Err(Error::failed(
+                "stack.change_set",
+                format!("creating a change set for stack {}", self.stack.name),
+                reason,
+            )
+            .next("correct the template, then deploy again")),
         }
     }
 
     /// A change that destroys something must stand in the plan that was reviewed.
     fn was_reviewed(&self, change: &SetChange) -> bool {
         let destroys = change.action == "Remove" || change.replacement == "True";
-        let planned = |c: &crate::plan::Change| c.logical_id == change.logical_id && matches!(c.action, Action::Replace | Action::Remove);
+        let planned = |c: &crate::plan::Change| {
+            c.logical_id == change.logical_id && matches!(c.action, Action::Replace | Action::Remove)
+        };
         !destroys || self.stack.changes.iter().any(planned)
     }
 
@@ -246,7 +288,9 @@ impl Job {
 
     /// Executes, and is content with having executed before: the answer of the first call may have been lost.
     async fn execute(&self, change_set: &str) -> Result<()> {
-        let Err(error) = self.session.execute_change_set(&self.stack.name, change_set, &self.token).await else { return Ok(()) };
+        let Err(error) = self.session.execute_change_set(&self.stack.name, change_set, &self.token).await else {
+            return Ok(());
+        };
         if error.code() != "plan.stale" {
             return Err(error);
         }
@@ -301,7 +345,12 @@ impl Job {
                 return Ok(End::Left);
             }
             if begun.elapsed() > LONGEST {
-                return Err(Error::transient("stack.slow", format!("following stack {stack}"), "it has not ended after twelve hours").next("offshoot deploy --resume"));
+                return Err(Error::transient(
+                    "stack.slow",
+                    format!("following stack {stack}"),
+                    "it has not ended after twelve hours",
+                )
+                .next("offshoot deploy --resume"));
             }
             quiet = if fresh > 0 { 0 } else { quiet + 1 };
             tokio::select! {
@@ -329,7 +378,11 @@ impl Job {
             End::Left => outcome.ended = Ended::Running,
             End::Status(status) => {
                 outcome.status = status.clone();
-                let good = if self.stack.action == StackAction::Delete { status == "DELETE_COMPLETE" } else { recover::is_success(&status) };
+                let good = if self.stack.action == StackAction::Delete {
+                    status == "DELETE_COMPLETE"
+                } else {
+                    recover::is_success(&status)
+                };
                 let settled = self.only_settings();
                 if !good && !settled {
                     outcome.ended = Ended::Failed;
@@ -346,7 +399,8 @@ impl Job {
 
     async fn failure(&self, status: &str) -> Failure {
         let cause = self.session.root_cause(&self.events).await.ok().flatten();
-        let mut failure = cause.unwrap_or_else(|| Failure { reason: format!("the stack ended as {status}"), ..Failure::default() });
+        let mut failure =
+            cause.unwrap_or_else(|| Failure { reason: format!("the stack ended as {status}"), ..Failure::default() });
         let change = self.stack.changes.iter().find(|c| c.logical_id == failure.logical_id);
         if let Some(change) = change {
             failure.path = change.path.clone();

@@ -16,13 +16,16 @@ use crate::plan::{Bound, StackAction, StackPlan};
 pub(super) async fn deletions(planner: &Planner<'_>) -> Result<Vec<(StackPlan, Option<Recipe>)>> {
     let Some((state, _)) = &planner.bench.state else { return Ok(Vec::new()) };
     let named: BTreeSet<&str> = planner.assembly.stacks.iter().map(|s| s.name.as_str()).collect();
-    let gone: Vec<(&String, &DeployedStack)> = state.stacks.iter().filter(|(name, _)| !named.contains(name.as_str())).collect();
+    let gone: Vec<(&String, &DeployedStack)> =
+        state.stacks.iter().filter(|(name, _)| !named.contains(name.as_str())).collect();
     let plans = try_join_all(gone.iter().map(|(name, stack)| one(planner, name, stack))).await?;
     let mut plans: Vec<(StackPlan, Option<Recipe>)> = plans.into_iter().flatten().collect();
     // a stack is deleted before the ones it was built on
-    let order: Vec<(String, Vec<String>)> = gone.iter().map(|(name, s)| ((*name).clone(), s.depends_on.clone())).collect();
+    let order: Vec<(String, Vec<String>)> =
+        gone.iter().map(|(name, s)| ((*name).clone(), s.depends_on.clone())).collect();
     for (plan, _) in &mut plans {
-        plan.depends_on = order.iter().filter(|(_, on)| on.contains(&plan.name)).map(|(name, _)| name.clone()).collect();
+        plan.depends_on =
+            order.iter().filter(|(_, on)| on.contains(&plan.name)).map(|(name, _)| name.clone()).collect();
     }
     Ok(plans)
 }

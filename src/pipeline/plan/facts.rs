@@ -8,7 +8,13 @@ use super::survey::Surveyed;
 use crate::diff;
 use crate::plan::StackPlan;
 
-pub(super) fn fill(planner: &Planner<'_>, surveyed: &Surveyed, sizes: &BTreeMap<String, u64>, inside: &[Pair], plan: &mut StackPlan) {
+pub(super) fn fill(
+    planner: &Planner<'_>,
+    surveyed: &Surveyed,
+    sizes: &BTreeMap<String, u64>,
+    inside: &[Pair],
+    plan: &mut StackPlan,
+) {
     let (old, new) = (surveyed.old.as_ref(), Some(&surveyed.new));
     let stack = planner.assembly.stacks.get(surveyed.index);
     let paths = |id: &str| stack.and_then(|s| s.construct_path(id));

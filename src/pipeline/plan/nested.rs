@@ -39,7 +39,13 @@ pub(super) async fn pairs(planner: &Planner<'_>, surveyed: &Surveyed) -> Result<
         new: Some(surveyed.new.clone()),
         deployed: surveyed.deployed.as_ref().map(|d| d.id.clone()),
     };
-    let folder = planner.assembly.stacks.get(surveyed.index).and_then(|s| s.template_path.parent()).map(Path::to_owned).unwrap_or_default();
+    let folder = planner
+        .assembly
+        .stacks
+        .get(surveyed.index)
+        .and_then(|s| s.template_path.parent())
+        .map(Path::to_owned)
+        .unwrap_or_default();
     let mut open = vec![top];
     let mut found = Vec::new();
     while let Some(level) = open.pop() {
@@ -60,7 +66,11 @@ pub(super) async fn pairs(planner: &Planner<'_>, surveyed: &Surveyed) -> Result<
                 Some(arn) => Some(diff::parse_template(&surveyed.session.template_of(arn).await?)?),
                 None => None,
             };
-            let new = after.get(id).map(|resource| template_of(&planner.assembly.dir, &folder, resource)).transpose()?.flatten();
+            let new = after
+                .get(id)
+                .map(|resource| template_of(&planner.assembly.dir, &folder, resource))
+                .transpose()?
+                .flatten();
             let mut within = level.within.clone();
             within.push(id.clone());
             let same = matches!((&old, &new), (Some(old), Some(new)) if diff::same(old, new));
@@ -86,13 +96,17 @@ async fn physical_ids(surveyed: &Surveyed, stack: &str) -> Result<BTreeMap<Strin
 
 /// The template that the app wrote for a nested stack; `None` where its metadata does not say.
 fn template_of(root: &Path, folder: &Path, resource: &Value) -> Result<Option<Value>> {
-    let Some(name) = resource.get("Metadata").and_then(|m| m.get("aws:asset:path")).and_then(Value::as_str) else { return Ok(None) };
+    let Some(name) = resource.get("Metadata").and_then(|m| m.get("aws:asset:path")).and_then(Value::as_str) else {
+        return Ok(None);
+    };
     let path = folder.join(name);
     // a nested template lies beside its parent, or in the root of the assembly; anything else on this machine is not ours to read
     let inside = |path: &Path| Some(path.canonicalize().ok()?.starts_with(root.canonicalize().ok()?));
     if inside(&path) == Some(false) {
         let what = format!("its template {name} lies outside the assembly");
-        return Err(Error::failed("assembly.path_escapes", "reading a nested stack", what).next("synthesize the app again"));
+        return Err(
+            Error::failed("assembly.path_escapes", "reading a nested stack", what).next("synthesize the app again")
+        );
     }
     if !path.is_file() {
         return Ok(None);

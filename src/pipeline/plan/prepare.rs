@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::survey::{Surveyed, Verdict};
 use super::nested::Pair;
+use super::survey::{Surveyed, Verdict};
 use super::{Planner, facts, nested};
 use crate::aws::change_sets::{Kind, Made, NewChangeSet};
 use crate::diff::{self, Secrets, SetChange};
@@ -32,7 +32,8 @@ pub(super) async fn prepare(
     };
     plan.action = if kind == Kind::Create { StackAction::Create } else { StackAction::Update };
     plan.why = why.clone();
-    let only_settle = !surveyed.recipe.settle.is_empty() && surveyed.old.as_ref().is_some_and(|old| diff::same(old, &surveyed.new));
+    let only_settle =
+        !surveyed.recipe.settle.is_empty() && surveyed.old.as_ref().is_some_and(|old| diff::same(old, &surveyed.new));
     let inside = nested::pairs(planner, surveyed).await?;
     let must_wait = !plan.waits_for.is_empty() || surveyed.recipe.recovery != Recovery::None;
     if must_wait {
@@ -65,21 +66,39 @@ enum Outcome {
     Nothing,
 }
 
-async fn make(planner: &Planner<'_>, surveyed: &Surveyed, kind: Kind, inside: &[Pair], plan: &mut StackPlan) -> Result<Outcome> {
+async fn make(
+    planner: &Planner<'_>,
+    surveyed: &Surveyed,
+    kind: Kind,
+    inside: &[Pair],
+    plan: &mut StackPlan,
+) -> Result<Outcome> {
     let name = plan.bound.change_set_name();
     let new = NewChangeSet { stack: &surveyed.name, name: &name, kind, recipe: &surveyed.recipe };
     match surveyed.session.make_change_set(&new).await? {
         Made::Ready(set) => {
             plan.change_set = Some(set.id.clone());
             let secrets = planner.target.secrets;
-            let mut changes = diff::classify_with(&set.changes, surveyed.old.as_ref(), Some(&surveyed.new), &paths(planner, surveyed), &[], secrets);
+            let mut changes = diff::classify_with(
+                &set.changes,
+                surveyed.old.as_ref(),
+                Some(&surveyed.new),
+                &paths(planner, surveyed),
+                &[],
+                secrets,
+            );
             follow_nested(surveyed, &set.changes, inside, secrets, &mut changes).await?;
             Ok(Outcome::Changes(changes))
         }
         Made::Empty => Ok(Outcome::Nothing),
         Made::Refused(reason) if is_missing_export(&reason) => {
             // an import that the templates did not show: the change set is made when the exporting stack is there
-            plan.waits_for = planner.assembly.stacks.get(surveyed.index).map(|s| names_of(planner, &s.depends_on)).unwrap_or_default();
+            plan.waits_for = planner
+                .assembly
+                .stacks
+                .get(surveyed.index)
+                .map(|s| names_of(planner, &s.depends_on))
+                .unwrap_or_default();
             if plan.waits_for.is_empty() {
                 return Err(refused(surveyed, &reason));
             }
@@ -90,7 +109,13 @@ async fn make(planner: &Planner<'_>, surveyed: &Surveyed, kind: Kind, inside: &[
 }
 
 /// Follows the change sets of nested stacks.
-async fn follow_nested(surveyed: &Surveyed, set: &[SetChange], inside: &[Pair], secrets: Secrets, changes: &mut Vec<Change>) -> Result<()> {
+async fn follow_nested(
+    surveyed: &Surveyed,
+    set: &[SetChange],
+    inside: &[Pair],
+    secrets: Secrets,
+    changes: &mut Vec<Change>,
+) -> Result<()> {
     let mut open: Vec<(Vec<String>, SetChange)> = set.iter().map(|c| (Vec::new(), c.clone())).collect();
     while let Some((above, change)) = open.pop() {
         let id = change.change_set_id.as_str();

@@ -22,7 +22,10 @@ pub(super) async fn publish(planner: &Planner<'_>, changed: &[&Surveyed]) -> Res
     let stacks: Vec<&assembly::Stack> = changed.iter().filter_map(|s| planner.assembly.stacks.get(s.index)).collect();
     for stack in &stacks {
         if let Some(image) = stack.images.first() {
-            let what = format!("its container image {} has to be built with docker, which offshoot cannot do yet", image.display_name.as_deref().unwrap_or(&image.hash));
+            let what = format!(
+                "its container image {} has to be built with docker, which offshoot cannot do yet",
+                image.display_name.as_deref().unwrap_or(&image.hash)
+            );
             return Err(Error::failed("asset.image", format!("publishing stack {}", stack.name), what)
                 .next("publish it with `npx cdk publish-assets`, or use a zipped function"));
         }
@@ -39,14 +42,26 @@ pub(super) async fn publish(planner: &Planner<'_>, changed: &[&Surveyed]) -> Res
     };
     let uploads = assembly::uploads(stacks, &environment);
     if !uploads.is_empty() {
-        planner.bench.teller.step(format!("publishing {} {}", uploads.len(), if uploads.len() == 1 { "asset" } else { "assets" }));
+        planner.bench.teller.step(format!(
+            "publishing {} {}",
+            uploads.len(),
+            if uploads.len() == 1 { "asset" } else { "assets" }
+        ));
     }
-    let reserved = |u: &&Upload| u.destination.bucket == planner.bench.home.bucket() && u.destination.key.trim_start_matches('/').starts_with("offshoot/");
+    let reserved = |u: &&Upload| {
+        u.destination.bucket == planner.bench.home.bucket()
+            && u.destination.key.trim_start_matches('/').starts_with("offshoot/")
+    };
     if let Some(upload) = uploads.iter().find(reserved) {
-        let what = format!("asset {} asks to be put at {}, where the state, locks and plans of stages are", upload.asset.hash, upload.destination.key);
-        return Err(Error::failed("asset.reserved_key", "publishing assets", what).next("give the app's assets another prefix than offshoot/"));
+        let what = format!(
+            "asset {} asks to be put at {}, where the state, locks and plans of stages are",
+            upload.asset.hash, upload.destination.key
+        );
+        return Err(Error::failed("asset.reserved_key", "publishing assets", what)
+            .next("give the app's assets another prefix than offshoot/"));
     }
-    let done: Vec<Result<(String, Option<u64>)>> = stream::iter(uploads.iter().map(|u| one(planner, u))).buffer_unordered(PARALLEL).collect().await;
+    let done: Vec<Result<(String, Option<u64>)>> =
+        stream::iter(uploads.iter().map(|u| one(planner, u))).buffer_unordered(PARALLEL).collect().await;
     let mut sizes = BTreeMap::new();
     for result in done {
         if let (hash, Some(size)) = result? {
@@ -88,8 +103,13 @@ async fn file_of(planner: &Planner<'_>, upload: &Upload, zipped: &Path) -> Resul
             Ok((done, "application/zip"))
         }
         AssetSource::Executable(argv) => {
-            let what = format!("asset {} is made by running {:?}, which offshoot does not do with credentials at hand", upload.asset.hash, argv.first());
-            Err(Error::failed("asset.executable", "publishing assets", what).next("publish it with `npx cdk publish-assets` first"))
+            let what = format!(
+                "asset {} is made by running {:?}, which offshoot does not do with credentials at hand",
+                upload.asset.hash,
+                argv.first()
+            );
+            Err(Error::failed("asset.executable", "publishing assets", what)
+                .next("publish it with `npx cdk publish-assets` first"))
         }
     }
 }

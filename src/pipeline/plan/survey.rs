@@ -94,7 +94,10 @@ pub(super) async fn survey(planner: &Planner<'_>, index: usize) -> Result<Survey
 
 async fn read_template(path: &PathBuf) -> Result<String> {
     let bytes = tokio::fs::read(path).await.map_err(|e| Error::io("reading a template of the assembly", path, e))?;
-    String::from_utf8(bytes).map_err(|e| Error::failed("assembly.malformed", format!("reading {}", path.display()), e.to_string()).next("the template must be UTF-8"))
+    String::from_utf8(bytes).map_err(|e| {
+        Error::failed("assembly.malformed", format!("reading {}", path.display()), e.to_string())
+            .next("the template must be UTF-8")
+    })
 }
 
 /// The deployed template; kept by stack and time of last update, since it cannot change without that time changing.
@@ -118,7 +121,13 @@ async fn deployed_template(planner: &Planner<'_>, session: &Session, deployed: &
     diff::parse_template(&text)
 }
 
-fn recipe(planner: &Planner<'_>, stack: &Stack, new: &Value, deployed: Option<&DeployedStack>, text: &str) -> Result<Recipe> {
+fn recipe(
+    planner: &Planner<'_>,
+    stack: &Stack,
+    new: &Value,
+    deployed: Option<&DeployedStack>,
+    text: &str,
+) -> Result<Recipe> {
     let mut parameters = BTreeMap::new();
     let known = new.get("Parameters").and_then(Value::as_object);
     for name in known.into_iter().flat_map(|p| p.keys()) {
@@ -135,8 +144,12 @@ fn recipe(planner: &Planner<'_>, stack: &Stack, new: &Value, deployed: Option<&D
         Some(url) => (assembly::template_https_url(&planner.fill(stack, url), region.as_str()), None),
         None if text.len() <= diff::INLINE_TEMPLATE_BYTES => (String::new(), Some(text.to_owned())),
         None => {
-            let what = format!("its template has {} bytes and the app names no bucket for it; inline CloudFormation takes 51,200", text.len());
-            return Err(Error::failed("plan.template_too_large", format!("planning stack {}", stack.name), what).next("use the default stack synthesizer of the CDK"));
+            let what = format!(
+                "its template has {} bytes and the app names no bucket for it; inline CloudFormation takes 51,200",
+                text.len()
+            );
+            return Err(Error::failed("plan.template_too_large", format!("planning stack {}", stack.name), what)
+                .next("use the default stack synthesizer of the CDK"));
         }
     };
     Ok(Recipe {
@@ -167,12 +180,22 @@ fn settle(planner: &Planner<'_>, stack: &Stack, new: &Value) -> Vec<FunctionCode
     let Some(state) = state else { return Vec::new() };
     let code = |id: &String| {
         let (bucket, key) = diff::function_code(new, id)?;
-        Some(FunctionCode { logical_id: id.clone(), bucket: planner.fill(stack, &bucket), key: planner.fill(stack, &key) })
+        Some(FunctionCode {
+            logical_id: id.clone(),
+            bucket: planner.fill(stack, &bucket),
+            key: planner.fill(stack, &key),
+        })
     };
     state.fast.iter().filter_map(|(id, hash)| code(id).filter(|c| !c.key.contains(hash.as_str()))).collect()
 }
 
-fn verdict(deployed: Option<&DeployedStack>, old: Option<&Value>, new: &Value, recipe: &Recipe, same_settings: bool) -> Verdict {
+fn verdict(
+    deployed: Option<&DeployedStack>,
+    old: Option<&Value>,
+    new: &Value,
+    recipe: &Recipe,
+    same_settings: bool,
+) -> Verdict {
     let (Some(deployed), Some(old)) = (deployed, old) else {
         return Verdict::Create("the stack does not exist".into());
     };
@@ -190,7 +213,8 @@ fn verdict(deployed: Option<&DeployedStack>, old: Option<&Value>, new: &Value, r
     if deployed.tags != recipe.tags {
         why.push("tags changed");
     }
-    let (before, after): (BTreeSet<_>, BTreeSet<_>) = (deployed.notification_arns.iter().collect(), recipe.notification_arns.iter().collect());
+    let (before, after): (BTreeSet<_>, BTreeSet<_>) =
+        (deployed.notification_arns.iter().collect(), recipe.notification_arns.iter().collect());
     if before != after {
         why.push("notification ARNs changed");
     }
@@ -203,16 +227,28 @@ fn verdict(deployed: Option<&DeployedStack>, old: Option<&Value>, new: &Value, r
     if why.is_empty() && !recipe.settle.is_empty() {
         why.push("function code was deployed with --fast and is put right");
     }
-    if why.is_empty() { Verdict::Unchanged("same template, parameters and tags as deployed".into()) } else { Verdict::Update(why.join(", ")) }
+    if why.is_empty() {
+        Verdict::Unchanged("same template, parameters and tags as deployed".into())
+    } else {
+        Verdict::Update(why.join(", "))
+    }
 }
 
-fn parameters_changed(deployed: &DeployedStack, new: &Value, recipe: &Recipe, same_settings: bool) -> Option<&'static str> {
+fn parameters_changed(
+    deployed: &DeployedStack,
+    new: &Value,
+    recipe: &Recipe,
+    same_settings: bool,
+) -> Option<&'static str> {
     let declared = new.get("Parameters").and_then(Value::as_object)?;
     for (name, declaration) in declared {
         match recipe.parameters.get(name) {
             // CloudFormation hides the value of a NoEcho parameter: our own record of the last deploy decides
-            Some(ParameterValue::Value(_)) if deployed.parameters.get(name).is_some_and(|v| v == "****") && same_settings => {}
-            Some(ParameterValue::Value(value)) if deployed.parameters.get(name) != Some(value) => return Some("parameters changed"),
+            Some(ParameterValue::Value(_))
+                if deployed.parameters.get(name).is_some_and(|v| v == "****") && same_settings => {}
+            Some(ParameterValue::Value(value)) if deployed.parameters.get(name) != Some(value) => {
+                return Some("parameters changed");
+            }
             None => return Some("parameters changed"),
             _ => {}
         }
@@ -226,6 +262,7 @@ fn parameters_changed(deployed: &DeployedStack, new: &Value, recipe: &Recipe, sa
 }
 
 fn settings_digest(recipe: &Recipe) -> String {
-    let parts = (&recipe.parameters, &recipe.tags, &recipe.notification_arns, recipe.termination_protection, recipe.rollout);
+    let parts =
+        (&recipe.parameters, &recipe.tags, &recipe.notification_arns, recipe.termination_protection, recipe.rollout);
     Digest::of(serde_json::to_vec(&parts).unwrap_or_default()).to_string()
 }

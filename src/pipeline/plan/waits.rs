@@ -41,6 +41,11 @@ impl Coming {
             let before = old.map(names).unwrap_or_default();
             names(&s.new).difference(&before).cloned().collect()
         };
-        Coming { index: s.index, name: s.name.clone(), exports: fresh(diff::exported), outputs: fresh(diff::output_names) }
+        Coming {
+            index: s.index,
+            name: s.name.clone(),
+            exports: fresh(diff::exported),
+            outputs: fresh(diff::output_names),
+        }
     }
 }

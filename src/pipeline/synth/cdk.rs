@@ -15,7 +15,9 @@ use crate::pipeline::changed::{Facts, Room};
 use crate::pipeline::checkout::Tree;
 use crate::pipeline::stage::Intent;
 use crate::pipeline::{Desk, Tools};
-use crate::toolchain::{self, ContextLayers, Limits, Synth, SynthRequest, ToolkitSwitches, Trust, Typecheck, Validation};
+use crate::toolchain::{
+    self, ContextLayers, Limits, Synth, SynthRequest, ToolkitSwitches, Trust, Typecheck, Validation,
+};
 
 /// An app that still asks for context after so many rounds asks in circles.
 const MAX_ROUNDS: usize = 8;
@@ -36,10 +38,17 @@ pub(super) async fn run(intent: &Intent, tree: &Tree, room: Room, desk: &Desk, t
         }
         let keys: BTreeSet<String> = missing.iter().map(|m| m.key.clone()).collect();
         if keys.is_subset(&asked) {
-            let what = format!("the app asks again for what was looked up: {}", keys.into_iter().collect::<Vec<_>>().join(", "));
-            return Err(Error::failed("synth.missing_context", "synthesizing", what).next("run `npx cdk synth` once and commit cdk.context.json"));
+            let what = format!(
+                "the app asks again for what was looked up: {}",
+                keys.into_iter().collect::<Vec<_>>().join(", ")
+            );
+            return Err(Error::failed("synth.missing_context", "synthesizing", what)
+                .next("run `npx cdk synth` once and commit cdk.context.json"));
         }
-        tools.teller.step(format!("looking up {} in AWS", if keys.len() == 1 { "1 value".to_owned() } else { format!("{} values", keys.len()) }));
+        tools.teller.step(format!(
+            "looking up {} in AWS",
+            if keys.len() == 1 { "1 value".to_owned() } else { format!("{} values", keys.len()) }
+        ));
         for wanted in missing.iter().filter(|m| !asked.contains(&m.key)) {
             let value = lookup::look_up(&desk.aws, wanted).await?;
             layers.cdk_context_json.insert(wanted.key.clone(), value);
@@ -47,8 +56,12 @@ pub(super) async fn run(intent: &Intent, tree: &Tree, room: Room, desk: &Desk, t
         asked.extend(keys);
         clear(&room.work)?;
     }
-    Err(Error::failed("synth.missing_context", "synthesizing", format!("the app still asks for context after {MAX_ROUNDS} rounds"))
-        .next("run `npx cdk synth` once and commit cdk.context.json"))
+    Err(Error::failed(
+        "synth.missing_context",
+        "synthesizing",
+        format!("the app still asks for context after {MAX_ROUNDS} rounds"),
+    )
+    .next("run `npx cdk synth` once and commit cdk.context.json"))
 }
 
 /// What the files of the app's folder say.
@@ -64,8 +77,12 @@ impl Settings {
         let cdk_json = read_object(&app_dir.join("cdk.json"))?.unwrap_or_default();
         let text = |key: &str| cdk_json.get(key).and_then(Value::as_str).map(str::to_owned);
         let app = intent.app.command.clone().or_else(|| text("app")).ok_or_else(|| {
-            Error::usage("synth.no_app", "reading cdk.json", format!("{} has no `app`", app_dir.join("cdk.json").display()))
-                .next("say how the app is run, for example \"app\": \"npx tsx bin/app.ts\"")
+            Error::usage(
+                "synth.no_app",
+                "reading cdk.json",
+                format!("{} has no `app`", app_dir.join("cdk.json").display()),
+            )
+            .next("say how the app is run, for example \"app\": \"npx tsx bin/app.ts\"")
         })?;
         let object = |value: Option<&Value>| value.and_then(Value::as_object).cloned().unwrap_or_default();
         let mut command_line = intent.app.context.clone();
@@ -91,11 +108,21 @@ fn read_object(path: &Path) -> Result<Option<Map<String, Value>>> {
     serde_json::from_str(&text).map(Some).map_err(|e| {
         let what = e.to_string();
         let what = what.split(" at line").next().unwrap_or(&what).to_owned();
-        Error::usage("synth.bad_json", format!("reading {}", path.display()), what).at(path, e.line(), e.column()).next("correct the file; it must be a JSON object")
+        Error::usage("synth.bad_json", format!("reading {}", path.display()), what)
+            .at(path, e.line(), e.column())
+            .next("correct the file; it must be a JSON object")
     })
 }
 
-fn request(intent: &Intent, tree: &Tree, room: &Room, desk: &Desk, tools: &Tools, settings: &Settings, layers: &ContextLayers) -> SynthRequest {
+fn request(
+    intent: &Intent,
+    tree: &Tree,
+    room: &Room,
+    desk: &Desk,
+    tools: &Tools,
+    settings: &Settings,
+    layers: &ContextLayers,
+) -> SynthRequest {
     let app = &intent.app;
     let mut env = app.env.clone();
     env.extend(intent.stage.rule.env.clone());
@@ -141,7 +168,12 @@ fn validated(intent: &Intent, dir: &Path) -> Result<()> {
             continue;
         }
         let constructs = list(violation.get("violatingConstructs"));
-        let place = constructs.first().and_then(|c| c.get("constructPath")).and_then(Value::as_str).unwrap_or("the app").to_owned();
+        let place = constructs
+            .first()
+            .and_then(|c| c.get("constructPath"))
+            .and_then(Value::as_str)
+            .unwrap_or("the app")
+            .to_owned();
         found.push(format!("{} at {place}: {}", text("ruleName"), text("description")));
     }
     let Some(first) = found.first() else { return Ok(()) };
@@ -152,19 +184,26 @@ fn validated(intent: &Intent, dir: &Path) -> Result<()> {
 
 fn clear(folder: &PathBuf) -> Result<()> {
     let doing = "clearing the folder of the last round";
-    std::fs::remove_dir_all(folder).and_then(|()| std::fs::create_dir_all(folder)).map_err(|e| Error::io(doing, folder, e))
+    std::fs::remove_dir_all(folder)
+        .and_then(|()| std::fs::create_dir_all(folder))
+        .map_err(|e| Error::io(doing, folder, e))
 }
 
 fn written(synth: Synth, room: Room, asked: &BTreeSet<String>, begun: Instant) -> Written {
     let mut notes = synth.notes;
     if !asked.is_empty() {
         let keys: Vec<&str> = asked.iter().map(String::as_str).collect();
-        notes.push(format!("looked up in AWS, not in cdk.context.json: {} (commit that file for the same result every time)", keys.join(", ")));
+        notes.push(format!(
+            "looked up in AWS, not in cdk.context.json: {} (commit that file for the same result every time)",
+            keys.join(", ")
+        ));
     }
     let functions = synth.functions.into_iter().map(|f| (f.hash, f.sources)).collect();
-    let mut timings: BTreeMap<String, f64> = synth.timings.into_iter().map(|(name, ms)| (name.to_owned(), ms / 1000.0)).collect();
+    let mut timings: BTreeMap<String, f64> =
+        synth.timings.into_iter().map(|(name, ms)| (name.to_owned(), ms / 1000.0)).collect();
     timings.insert("synth".to_owned(), begun.elapsed().as_secs_f64());
     // what AWS answered may be different next time
-    let place = if synth.out_dir != room.work || !asked.is_empty() { Place::Once(synth.out_dir) } else { Place::Keep(room) };
+    let place =
+        if synth.out_dir != room.work || !asked.is_empty() { Place::Once(synth.out_dir) } else { Place::Keep(room) };
     Written { place, facts: Facts { notes, functions }, timings }
 }
