@@ -122,6 +122,11 @@ pub fn uploads<'a>(
 pub(super) fn read(manifest: raw::AssetManifest, folder: &Folder) -> Result<(Vec<FileAsset>, Vec<DockerAsset>)> {
     let mut files = Vec::new();
     for (hash, file) in manifest.files {
+        // it becomes a file name in our cache
+        let plain = !hash.is_empty() && hash.len() <= 128 && hash.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c));
+        if !plain {
+            return Err(folder.malformed(&format!("asset {hash:?} is not named by a hash")));
+        }
         let source = match (file.source.path, file.source.executable) {
             (_, Some(argv)) if !argv.is_empty() => AssetSource::Executable(argv),
             (Some(path), _) => AssetSource::Path {

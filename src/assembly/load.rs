@@ -321,6 +321,20 @@ mod tests {
     }
 
     #[test]
+    fn an_asset_is_named_by_a_hash_and_by_no_path() {
+        for name in ["../../h", "/h", "a b", ""] {
+            let mut stack = stack("A", json!(["A.assets"]));
+            stack["properties"]["stackName"] = json!("a");
+            let error = assembly(&[
+                ("manifest.json", manifest(json!({"A": stack, "A.assets": {"type": "cdk:asset-manifest", "properties": {"file": "a.json"}}}))),
+                ("a.json", json!({"files": {name: {"source": {"path": "asset.h"}, "destinations": {}}}})),
+            ])
+            .unwrap_err();
+            assert_eq!(error.code(), "assembly.malformed", "{error}");
+        }
+    }
+
+    #[test]
     fn stages_are_ordered_across_their_assemblies() {
         let stage = |name: &str, depends: Value| json!({"type": "cdk:cloud-assembly", "properties": {"directoryName": format!("assembly-{name}")}, "dependencies": depends});
         let found = assembly(&[

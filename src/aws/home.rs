@@ -53,6 +53,11 @@ impl Home {
         &self.session
     }
 
+    /// Who must own the bucket: state and plans from somebody else's bucket of that name would be instructions of theirs.
+    fn owner_account(&self) -> &str {
+        self.session.account.as_str()
+    }
+
     /// The stage's state, with the tag under which it was read. A bucket that does not exist holds no state.
     pub async fn state(&self, stage: &str) -> Result<Option<(StageState, ETag)>> {
         self.read(&format!("{stage}.json")).await
@@ -147,7 +152,7 @@ impl Home {
     pub(super) async fn read_bytes(&self, key: &str) -> Result<Option<(Vec<u8>, ETag)>> {
         let key = format!("{}{key}", self.folder);
         let doing = format!("reading s3://{}/{key}", self.bucket);
-        let answer = self.session.s3.get_object().bucket(&self.bucket).key(&key).send().await;
+        let answer = self.session.s3.get_object().bucket(&self.bucket).key(&key).expected_bucket_owner(self.owner_account()).send().await;
         let found = errors::missing_is_none(doing.clone(), answer, |e| matches!(e.code(), Some("NoSuchKey" | "NoSuchBucket")))?;
         let Some(found) = found else { return Ok(None) };
         let tag = ETag(found.e_tag().unwrap_or_default().to_owned());
@@ -166,7 +171,7 @@ impl Home {
                 .bucket(&self.bucket)
                 .key(&key)
                 .content_type("application/json")
-                .expected_bucket_owner(self.session.account.as_str())
+                .expected_bucket_owner(self.owner_account())
                 .body(ByteStream::from(bytes.clone()));
             call = match only {
                 Only::Always => call,
@@ -190,7 +195,7 @@ impl Home {
     pub(super) async fn delete(&self, key: &str) -> Result<()> {
         let key = format!("{}{key}", self.folder);
         let doing = format!("deleting s3://{}/{key}", self.bucket);
-        let answer = self.session.s3.delete_object().bucket(&self.bucket).key(&key).send().await;
+        let answer = self.session.s3.delete_object().bucket(&self.bucket).key(&key).expected_bucket_owner(self.owner_account()).send().await;
         errors::missing_is_none(doing, answer, |e| matches!(e.code(), Some("NoSuchKey" | "NoSuchBucket"))).map(|_| ())
     }
 
@@ -201,8 +206,8 @@ impl Home {
         let mut keys = Vec::new();
         let mut next = None;
         loop {
-            let answer =
-                self.session.s3.list_objects_v2().bucket(&self.bucket).prefix(&full).set_continuation_token(next).send().await;
+            let call = self.session.s3.list_objects_v2().bucket(&self.bucket).expected_bucket_owner(self.owner_account());
+            let answer = call.prefix(&full).set_continuation_token(next).send().await;
             let Some(page) = errors::missing_is_none(doing.clone(), answer, |e| e.code() == Some("NoSuchBucket"))? else {
                 return Ok(keys);
             };

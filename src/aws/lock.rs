@@ -91,21 +91,23 @@ impl StageLock {
     /// Errors (`lock.lost`) when somebody has broken the lock meanwhile.
     pub async fn still_held(&self) -> Result<()> {
         let found = self.home.read_bytes(&self.key).await?;
-        if found.is_some_and(|(bytes, _)| is_of(&bytes, &self.holder.run)) {
+        if found.is_some_and(|(bytes, _)| is_of(&bytes, &self.holder)) {
             return Ok(());
         }
         Err(Error::refused("lock.lost", format!("holding {}", self.key), "somebody else has taken the lock")
             .next("look at who deploys this stage: offshoot stages"))
     }
 
-    /// Gives the stage back.
-    pub async fn release(self) -> Result<()> {
+    /// Gives the stage back. That it could not be said is no failure of the run: the lock expires by itself.
+    pub async fn release(self) {
         self.renewing.abort();
         let _no_renewal_now = self.tag.lock().await;
         if self.still_held().await.is_err() {
-            return Ok(());
+            return;
         }
-        self.home.delete(&self.key).await
+        if let Err(error) = self.home.delete(&self.key).await {
+            tracing::warn!(lock.key = self.key, "giving the stage lock back: {error}");
+        }
     }
 
     /// Breaks whatever lock there is; gives its holder back.
@@ -141,7 +143,7 @@ async fn renew(home: Home, key: String, holder: Holder, tag: Arc<Mutex<ETag>>) {
             Ok(Written::Done(new)) => *tag = new,
             // perhaps our own write, whose answer was lost; else it was taken from us, and `still_held` tells the run
             Ok(Written::Lost) => match home.read_bytes(&key).await {
-                Ok(Some((bytes, found))) if is_of(&bytes, &holder.run) => *tag = found,
+                Ok(Some((bytes, found))) if is_of(&bytes, &holder) => *tag = found,
                 Ok(_) => return,
                 Err(error) => tracing::warn!(lock.key = key, "looking at the stage lock: {error}"),
             },
@@ -162,9 +164,9 @@ fn fresh(asker: &Asker) -> Holder {
     }
 }
 
-/// The lock's object names this run.
-fn is_of(bytes: &[u8], run: &str) -> bool {
-    serde_json::from_slice::<Holder>(bytes).is_ok_and(|h| h.run == run)
+/// The lock's object names this process of this run: a run that is resumed elsewhere has the same run.
+fn is_of(bytes: &[u8], holder: &Holder) -> bool {
+    serde_json::from_slice::<Holder>(bytes).is_ok_and(|h| (h.run, h.host, h.pid) == (holder.run.clone(), holder.host.clone(), holder.pid))
 }
 
 fn is_free(other: &Holder, asker: &Asker, is_alive: &impl Fn(u32) -> bool) -> bool {

@@ -13,7 +13,8 @@ use crate::error::{Error, Result};
 const EMPTY_ZIP_BYTES: i64 = 22;
 
 impl Session {
-    /// Whether the object is there, with content. Asked by listing: a failed HEAD is remembered by S3 as absent.
+    /// Whether the object is there, with content. Asked by listing: a failed HEAD is remembered by S3 as absent. A bucket
+    /// of somebody else must not say so: what lies there would be deployed in place of our own.
     pub async fn object_exists(&self, bucket: &str, key: &str) -> Result<bool> {
         let page = self
             .s3
@@ -21,6 +22,7 @@ impl Session {
             .bucket(bucket)
             .prefix(key)
             .max_keys(1)
+            .expected_bucket_owner(self.account.as_str())
             .send()
             .await
             .map_err(|e| self.bucket_error(format!("looking for s3://{bucket}/{key}"), bucket, e))?;

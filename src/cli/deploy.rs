@@ -158,7 +158,7 @@ async fn work(common: &Common, args: &Args, watch: &Watch, printer: &Printer) ->
     let lock = take_lock(&intent, &desk, &run, "deploy").await?;
     let (aws, home) = (desk.aws.clone(), desk.home.clone());
     let applied = locked(&stored, freshness, approval, &intent, desk, &tools, args, (run, &lock)).await;
-    lock.release().await?;
+    lock.release().await;
     let applied = applied?;
     write_outputs(args, &aws, &home, &intent).await?;
     let mut timings = stored.plan.timings.clone();
@@ -192,6 +192,12 @@ async fn given(name: &str, intent: &Intent, desk: &Desk) -> Result<StoredPlan> {
         Some(stored) => stored,
         None => show::fetch(desk, intent.stage.name.as_str(), name).await?,
     };
+    is_for(&stored, name, intent, desk)?;
+    Ok(stored)
+}
+
+/// Errors (`plan.other`): it was made for something else.
+fn is_for(stored: &StoredPlan, name: &str, intent: &Intent, desk: &Desk) -> Result<()> {
     let plan = &stored.plan;
     let checks = [
         ("repository", plan.repository.as_str(), intent.repository.as_str()),
@@ -201,7 +207,7 @@ async fn given(name: &str, intent: &Intent, desk: &Desk) -> Result<StoredPlan> {
         ("region", plan.region.as_str(), desk.region.as_str()),
     ];
     match checks.iter().find(|(_, planned, here)| planned != here) {
-        None => Ok(stored),
+        None => Ok(()),
         Some((what, planned, here)) => Err(Error::refused("plan.other", format!("applying the plan {name}"), format!("it is of {what} {planned}, this is {what} {here}"))
             .next("name the right stage with --stage, or make a plan for this one")),
     }
@@ -251,6 +257,7 @@ async fn resume(intent: &Intent, desk: &Desk, tools: &Tools, args: &Args) -> Res
     let Some(mark) = desk.state.as_ref().and_then(|(s, _)| s.run.clone()) else { return Ok(None) };
     tools.teller.note(format!("going on with the run of {}", mark.started));
     let stored = show::fetch(desk, stage, &mark.plan).await?;
+    is_for(&stored, &mark.plan, intent, desk)?;
     let lock = take_lock(intent, desk, &mark.id, "resumed deploy").await?;
     let prune = args.prune || intent.stage.rule.prune == crate::config::Prune::Always;
     let order = Order {
@@ -263,7 +270,7 @@ async fn resume(intent: &Intent, desk: &Desk, tools: &Tools, args: &Args) -> Res
     };
     let state = desk.home.state(stage).await?;
     let applied = apply::apply(&stored, &order, apply_desk(desk.aws.clone(), desk.home.clone(), state, tools), &lock).await;
-    lock.release().await?;
+    lock.release().await;
     applied.map(Some)
 }
 
@@ -280,7 +287,7 @@ async fn run_fast(intent: &Intent, desk: &Desk, tools: &Tools, watch: &Watch) ->
         teller: tools.teller.clone(),
     };
     let applied = fast::fast(&target, &synthesized.assembly, desk, &lock).await;
-    lock.release().await?;
+    lock.release().await;
     let applied = applied?;
     let mut timings = synthesized.timings.clone();
     timings.extend(applied.timings.clone());

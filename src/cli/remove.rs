@@ -1,5 +1,7 @@
 //! `offshoot remove`: a stage's stacks, then everything kept about it.
 
+use std::collections::BTreeMap;
+
 use super::ask::{Answer, ask};
 use super::common::{Common, Format};
 use super::deploy::{run_id, take_lock};
@@ -9,7 +11,9 @@ use super::{End, common};
 use crate::config::Protection;
 use crate::error::{Error, Result};
 use crate::pipeline::remove::{self, Removal};
+use crate::pipeline::stage::Intent;
 use crate::pipeline::{self, As, Desk};
+use crate::plan::VERSION;
 use crate::plan::outcome::Applied;
 use crate::render;
 
@@ -28,7 +32,9 @@ pub async fn run(common: &Common, args: Args, printer: &Printer) -> Result<End> 
     let result = work(common, &args, &watch, printer).await;
     watch.end().await;
     let applied = match result? {
-        Outcome::Nothing(stage) => {
+        Outcome::Nothing(nothing) if common.format == Format::Json => nothing,
+        Outcome::Nothing(nothing) => {
+            let stage = &nothing.stage;
             printer.out(&format!("Stage {stage} has nothing deployed: there is nothing to remove.\n"));
             return Ok(End::Done);
         }
@@ -44,7 +50,7 @@ pub async fn run(common: &Common, args: Args, printer: &Printer) -> Result<End> 
 }
 
 enum Outcome {
-    Nothing(String),
+    Nothing(Box<Applied>),
     Declined,
     Applied(Box<Applied>),
 }
@@ -61,7 +67,7 @@ async fn work(common: &Common, args: &Args, watch: &Watch, printer: &Printer) ->
     let qualifier = common::qualifier(&intent).await;
     let desk = watch.guard(pipeline::desk(&intent, &event, As::Applier, &tools, &qualifier)).await?;
     let Desk { aws, home, state, .. } = &desk;
-    let Some(known) = state else { return Ok(Outcome::Nothing(stage)) };
+    let Some(known) = state else { return Ok(Outcome::Nothing(Box::new(nothing(&intent)))) };
     let stored = watch.guard(remove::plan_removal(&known.0, aws, &args.retain)).await?;
     if !args.yes {
         if common.format == Format::Text {
@@ -86,6 +92,20 @@ async fn work(common: &Common, args: &Args, watch: &Watch, printer: &Printer) ->
         run,
     };
     let applied = remove::remove(&stored, removal, &lock).await;
-    lock.release().await?;
+    lock.release().await;
     Ok(Outcome::Applied(Box::new(applied?)))
+}
+
+/// The result for a stage that has nothing deployed.
+fn nothing(intent: &Intent) -> Applied {
+    Applied {
+        version: VERSION,
+        app: intent.app.name.to_string(),
+        stage: intent.stage.name.to_string(),
+        revision: String::new(),
+        digest: String::new(),
+        stacks: Vec::new(),
+        notes: Vec::new(),
+        timings: BTreeMap::new(),
+    }
 }

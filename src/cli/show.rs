@@ -60,5 +60,11 @@ pub async fn fetch(desk: &Desk, stage: &str, digest: &str) -> Result<StoredPlan>
         return Err(Error::usage("plan.missing", format!("looking for the plan {digest}"), format!("stage {stage} has none of that digest in bucket {}", desk.home.bucket()))
             .next("make one: offshoot plan"));
     };
-    StoredPlan::parse(&text, digest)
+    let stored = StoredPlan::parse(&text, digest)?;
+    // the key is only a name: what was asked for, read and approved is the content
+    if !stored.plan.digest.starts_with(digest) {
+        return Err(Error::refused("plan.tampered", format!("reading the plan {digest}"), format!("under this name lies the plan {}", stored.plan.digest))
+            .next("somebody put another plan in its place; make a new one: offshoot plan"));
+    }
+    Ok(stored)
 }

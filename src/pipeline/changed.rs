@@ -78,8 +78,12 @@ pub fn changed(intent: &Intent, tree: &Tree, account: &AccountId, region: &Regio
         let _ = std::fs::File::open(done.join(FACTS)).and_then(|f| f.set_modified(std::time::SystemTime::now()));
         return Ok(Affected::No(Kept { dir: done, facts }));
     }
-    let work = folder.join(format!("{key}.{}.tmp", std::process::id()));
-    std::fs::create_dir_all(&work).map_err(|e| Error::io("making a folder for the assembly", &work, e))?;
+    // a name of its own, empty: process ids come again, and in containers they are the same in each
+    let fresh = || {
+        std::fs::create_dir_all(&folder)?;
+        tempfile::Builder::new().prefix(&format!("{key}.")).suffix(".tmp").tempdir_in(&folder).map(tempfile::TempDir::keep)
+    };
+    let work = fresh().map_err(|e| Error::io("making a folder for the assembly", &folder, e))?;
     Ok(Affected::Yes(Room { work, done }))
 }
 

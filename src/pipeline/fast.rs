@@ -22,6 +22,9 @@ use crate::plan::outcome::{Applied, Ended, StackOutcome};
 use crate::plan::state::StageState;
 use crate::plan::{StackAction, VERSION};
 
+/// Stands for the code of a function that is being updated: like no other, so that whoever comes after a crash updates it again.
+const UNSURE: &str = "?";
+
 /// The tools of a fast deploy.
 pub struct FastDesk {
     pub aws: Arc<Aws>,
@@ -50,9 +53,13 @@ struct Work<'a> {
 pub async fn fast(target: &Target, assembly: &Assembly, desk: FastDesk, _lock: &StageLock) -> Result<Applied> {
     let begun = Instant::now();
     let looked = try_join_all(assembly.stacks.iter().map(|stack| look(target, stack, &desk))).await?;
+    let keeper = Keeper::of(target.repository.as_str(), target.app.as_str(), target.stage.as_str(), desk.home.clone(), desk.state.clone());
+    let unsure = |work: &Work<'_>| work.updates.iter().map(|u| (u.logical_id.clone(), UNSURE.to_owned())).collect();
+    // first: a run that is killed or fails half way leaves functions of which only the state can tell
+    remember(&keeper, &looked, looked.iter().map(unsure).collect()).await?;
     let updated = try_join_all(looked.iter().map(|work| carry_out(work, &desk))).await?;
     let ended: Vec<StackOutcome> = looked.iter().map(|work| outcome(work, begun)).collect();
-    remember(target, &looked, updated, &desk).await?;
+    remember(&keeper, &looked, updated).await?;
     Ok(Applied {
         version: VERSION,
         app: target.app.to_string(),
@@ -160,15 +167,8 @@ fn outcome(work: &Work<'_>, begun: Instant) -> StackOutcome {
 }
 
 /// The state says which functions run past their template.
-async fn remember(target: &Target, looked: &[Work<'_>], updated: Vec<Vec<(String, String)>>, desk: &FastDesk) -> Result<()> {
-    if updated.iter().all(Vec::is_empty) {
-        return Ok(());
-    }
-    let keeper = Keeper::of(target.repository.as_str(), target.app.as_str(), target.stage.as_str(), desk.home.clone(), desk.state.clone());
-    for (work, functions) in looked.iter().zip(&updated) {
-        if !functions.is_empty() {
-            keeper.home().claim(work.session.region.as_str(), work.stack.name.as_str(), target.stage.as_str()).await?;
-        }
+async fn remember(keeper: &Keeper, looked: &[Work<'_>], updated: Vec<Vec<(String, String)>>) -> Result<()> {
+    for (work, functions) in looked.iter().zip(&updated).filter(|(_, functions)| !functions.is_empty()) {
         keeper.fast(work.stack.name.as_str(), &work.session, functions).await?;
     }
     Ok(())

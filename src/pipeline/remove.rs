@@ -9,7 +9,7 @@ use crate::aws::home::{ETag, Home};
 use crate::aws::lock::StageLock;
 use crate::aws::{Aws, IfDenied, Role};
 use crate::diff;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::names::{AccountId, Region};
 use crate::plan::outcome::{Applied, Ended};
 use crate::plan::state::StageState;
@@ -92,6 +92,10 @@ pub async fn remove(stored: &StoredPlan, removal: Removal, lock: &StageLock) -> 
         recover: apply::Recover::default(),
         approval: None,
     };
+    // somebody may have deployed while the question stood there: what they made was not in it
+    if home.state(&stage).await?.map(|(_, tag)| tag).as_ref() != Some(&state.1) {
+        return Err(Error::refused("plan.stale", format!("removing stage {stage}"), "another run has changed the stage meanwhile").next("look at it again: offshoot remove"));
+    }
     let claims: Vec<(String, String)> = state.0.stacks.iter().map(|(name, s)| (s.region.clone(), name.clone())).collect();
     let desk = Desk { aws, home: home.clone(), state: Some(state), teller, stop };
     let applied = apply::apply(stored, &order, desk, lock).await?;

@@ -308,7 +308,8 @@ impl Plan {
             let head =
                 serde_json::to_vec(&(&stack.name, stack.action, &stack.account, &stack.region)).unwrap_or_default();
             let changes = serde_json::to_vec(&(&stack.changes, &stack.iam, &stack.network)).unwrap_or_default();
-            parts.extend([head, bound, changes]);
+            let order = serde_json::to_vec(&(&stack.waits_for, &stack.depends_on)).unwrap_or_default();
+            parts.extend([head, bound, changes, order]);
         }
         parts
     }

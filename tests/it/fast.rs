@@ -96,6 +96,17 @@ fn going_back_to_the_deployed_template_puts_the_code_back() {
 }
 
 #[test]
+fn code_is_put_back_beside_a_change_set_too() {
+    let world = World::of(with("one")).deployed();
+    world.change(with("two"));
+    world.run("deploy --fast").done();
+    world.change(app().stack(stack("prod-app").has("Queue", queue(60)).function("Api", "one")));
+    world.run("deploy").done();
+    assert_eq!(running_code(&world), "one");
+    assert!(world.state().expect("a state")["stacks"]["prod-app"]["fast"].is_null());
+}
+
+#[test]
 fn a_second_fast_deploy_of_the_same_code_does_nothing() {
     let world = World::of(with("one")).deployed();
     world.change(with("two"));

@@ -247,6 +247,19 @@ fn killed_in_a_recovery() {
 }
 
 #[test]
+fn killed_after_a_recovery_the_new_stack_stays() {
+    let world = World::of(small_app());
+    world.aws.fail_resource("prod-app", "Queue", "No more queues");
+    world.run("deploy").failed();
+    world.aws.heal("prod-app");
+    world.aws.clear_journal();
+    world.start_until("deploy", (1, call("ExecuteChangeSet", "prod-app")), |pid| signal(pid, Signal::KILL)).end();
+    world.run("deploy --resume").done();
+    assert_eq!(world.aws.status("prod-app"), "CREATE_COMPLETE");
+    nothing_twice(&world);
+}
+
+#[test]
 fn a_removal_that_was_killed_is_ended_by_another() {
     let world = World::of(before()).deployed();
     world.start_until("remove --yes", (1, call("DeleteStack", "")), |pid| signal(pid, Signal::KILL)).end();

@@ -112,9 +112,17 @@ impl Keeper {
         Ok(())
     }
 
-    /// Remembers functions that got new code without CloudFormation.
+    /// Remembers functions that get new code without CloudFormation, by the hash of the code.
     pub async fn fast(&self, stack: &str, session: &Session, functions: &[(String, String)]) -> Result<()> {
         let place = (session.account.to_string(), session.region.to_string());
+        let (is_ours, stage) = {
+            let inner = self.inner.lock().await;
+            (inner.0.stacks.contains_key(stack), inner.0.stage.clone())
+        };
+        if !is_ours {
+            // another stage's stack is not ours to update, nor to remove later because we once did
+            self.home.claim(&place.1, stack, &stage).await?;
+        }
         self.change(|state| {
             let stack = state.stacks.entry(stack.to_owned()).or_default();
             (stack.account, stack.region) = place;

@@ -7,7 +7,7 @@ use super::{Context, Freshness, Wait};
 use crate::aws::change_sets::{Kind, Made, NAME_PREFIX, NewChangeSet, Standing, stale};
 use crate::aws::events::{Follower, Operation, StackEvent};
 use crate::aws::stacks::DeployedStack;
-use crate::aws::{Session, recover};
+use crate::aws::{IfDenied, Session, recover};
 use crate::diff::{SetChange, holds_data};
 use crate::error::{Error, Result};
 use crate::names::Digest;
@@ -63,17 +63,29 @@ impl Job {
     }
 
     async fn carry_out(&mut self) -> Result<End> {
-        if self.context.order.freshness == Freshness::Resumed
-            && let Some(end) = self.take_up().await?
-        {
-            return Ok(end);
-        }
+        let taken_up = if self.context.order.freshness == Freshness::Resumed { self.take_up().await? } else { None };
         if self.stack.action == StackAction::Delete {
-            return self.delete().await;
+            return match taken_up {
+                Some(end) => Ok(end),
+                None => self.delete().await,
+            };
         }
+        let end = match taken_up {
+            Some(end) => end,
+            None => self.change().await?,
+        };
+        // a new stack gets its protection only once it stands; code that a change set does not touch is put right after it
+        let more = self.only_settings() || self.recipe.termination_protection || !self.recipe.settle.is_empty();
+        if more && matches!(&end, End::Status(status) if recover::is_success(status)) {
+            self.settle().await?;
+        }
+        Ok(end)
+    }
+
+    async fn change(&mut self) -> Result<End> {
         self.context.keeper.home().claim(&self.stack.region, &self.stack.name, &self.context.stored.plan.stage).await?;
         if self.only_settings() {
-            return self.settle().await;
+            return Ok(End::Status("UPDATE_COMPLETE".into()));
         }
         let existing = self.recover().await?;
         let Some(change_set) = self.prepared(existing.as_ref()).await? else { return Ok(End::Nothing) };
@@ -86,32 +98,25 @@ impl Job {
             _ => self.stack.name.clone(),
         };
         let token = self.token.clone();
-        let end = self.follow(&id, &token, self.context.order.wait).await?;
-        let well = matches!(&end, End::Status(s) if recover::is_success(s));
-        if well {
-            self.settle_functions().await?;
-        }
-        // a new stack gets its protection only once it stands
-        if existing.is_none() && self.recipe.termination_protection && well {
-            self.session.set_termination_protection(&self.stack.name, true).await?;
-        }
-        Ok(end)
+        self.follow(&id, &token, self.context.order.wait).await
     }
 
     /// After a crash: goes on with an operation of this run that CloudFormation already knows.
     async fn take_up(&mut self) -> Result<Option<End>> {
-        let id = self.stack.bound.stack_id.clone().unwrap_or_else(|| self.stack.name.clone());
-        let Some(now) = self.session.describe_stack(&id).await? else {
-            let gone = self.stack.action == StackAction::Delete;
-            return Ok(gone.then(|| End::Status("DELETE_COMPLETE".into())));
-        };
-        let mut follower = Follower::new(&now.id, &self.token);
-        follower.look(&self.session).await?;
-        if follower.operation() == Operation::NotSeen {
-            return Ok(None);
+        let mut known = false;
+        // the stack of the plan, and the one that this run may have created in its place
+        for id in self.stack.bound.stack_id.iter().chain([&self.stack.name]).cloned().collect::<Vec<_>>() {
+            let Some(now) = self.session.describe_stack(&id).await? else { continue };
+            known = true;
+            let mut follower = Follower::new(&now.id, &self.token);
+            follower.look(&self.session).await?;
+            if follower.operation() != Operation::NotSeen {
+                let token = self.token.clone();
+                return self.follow(&now.id, &token, self.context.order.wait).await.map(Some);
+            }
         }
-        let token = self.token.clone();
-        self.follow(&now.id, &token, self.context.order.wait).await.map(Some)
+        let gone = self.stack.action == StackAction::Delete && !known;
+        Ok(gone.then(|| End::Status("DELETE_COMPLETE".into())))
     }
 
     /// Brings a stack in a failed state to where it takes a change set; gives the stack that then exists.
@@ -122,6 +127,8 @@ impl Job {
         let token = format!("{}-recover", self.token);
         let wanted = match self.recipe.recovery {
             Recovery::None => return Ok(Some(now)),
+            // what stands there now may be healthy: only the stack that was looked at may go
+            Recovery::DeleteFirst if self.is_another(&now) => return Err(stale(&now.name, "the stack was created anew after the plan was made")),
             Recovery::DeleteFirst => return self.delete_first(&now).await,
             Recovery::ContinueRollback if now.status == "UPDATE_ROLLBACK_FAILED" => {
                 let skip = &self.context.order.recover.skip;
@@ -150,6 +157,11 @@ impl Job {
             End::Nothing | End::Left => Err(Error::failed("run.left", format!("recovering stack {}", now.name), "the run was left while it went on")
                 .next("offshoot deploy --resume")),
         }
+    }
+
+    /// The stack of this name is not the one that the plan was made against.
+    fn is_another(&self, now: &DeployedStack) -> bool {
+        self.stack.bound.stack_id.as_ref().is_some_and(|planned| *planned != now.id)
     }
 
     /// Deletes a stack whose creation was rolled back, unless something that holds data is left in it.
@@ -208,6 +220,9 @@ impl Job {
 
     async fn delete(&mut self) -> Result<End> {
         let Some(now) = self.session.describe_stack(&self.stack.name).await? else { return Ok(End::Nothing) };
+        if self.is_another(&now) {
+            return Err(stale(&now.name, "the stack was deleted and created anew after the plan was made"));
+        }
         let token = self.token.clone();
         // CloudFormation takes the list only where a deletion has failed before, and only resources that it knows
         let retain = if now.status == "DELETE_FAILED" { self.retained(&now.id).await? } else { Vec::new() };
@@ -240,16 +255,14 @@ impl Job {
         if follower.operation() == Operation::NotSeen { Err(error) } else { Ok(()) }
     }
 
-    /// Termination protection, and functions that `deploy --fast` had moved past the template.
-    async fn settle(&self) -> Result<End> {
+    /// What no change set carries: termination protection, and functions that `deploy --fast` had moved past the template.
+    async fn settle(&self) -> Result<()> {
         if let Some(now) = self.session.describe_stack(&self.stack.name).await?
             && now.termination_protection != self.recipe.termination_protection
         {
             self.session.set_termination_protection(&self.stack.name, self.recipe.termination_protection).await?;
         }
-        self.settle_functions().await?;
-        let now = self.session.describe_stack(&self.stack.name).await?;
-        Ok(End::Status(now.map(|s| s.status).unwrap_or_default()))
+        self.settle_functions().await
     }
 
     /// Brings functions back to the template's code, where CloudFormation believes that they never left it.
@@ -257,11 +270,13 @@ impl Job {
         if self.recipe.settle.is_empty() {
             return Ok(());
         }
+        // updating a function is not among the deployment role's rights: that is the identity's own, as in a fast deploy
+        let own = self.context.aws.session(&self.session.account, &self.session.region, None, IfDenied::Fail).await?;
         let resources = self.session.resources_of(&self.stack.name).await?;
         for code in &self.recipe.settle {
             let Some(found) = resources.iter().find(|r| r.logical_id == code.logical_id) else { continue };
             let object = crate::aws::functions::Code::Object { bucket: &code.bucket, key: &code.key };
-            self.session.update_code(&found.physical_id, object).await?;
+            own.update_code(&found.physical_id, object).await?;
         }
         Ok(())
     }

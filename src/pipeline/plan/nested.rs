@@ -1,7 +1,7 @@
 //! The templates of nested stacks, as deployed and as they should be, so that what happens inside them is told too.
 
 use std::collections::BTreeMap;
-use std::path::{Component, Path, PathBuf};
+use std::path::Path;
 
 use serde_json::Value;
 
@@ -87,17 +87,15 @@ async fn physical_ids(surveyed: &Surveyed, stack: &str) -> Result<BTreeMap<Strin
 /// The template that the app wrote for a nested stack; `None` where its metadata does not say.
 fn template_of(root: &Path, folder: &Path, resource: &Value) -> Result<Option<Value>> {
     let Some(name) = resource.get("Metadata").and_then(|m| m.get("aws:asset:path")).and_then(Value::as_str) else { return Ok(None) };
-    let relative = PathBuf::from(name);
-    // a nested template lies beside its parent, or in the root of the assembly
-    let climbs = relative.components().filter(|c| matches!(c, Component::ParentDir)).count();
-    if relative.is_absolute() || climbs > MAX_DEPTH {
-        return Ok(None);
-    }
-    let path = folder.join(&relative);
+    let path = folder.join(name);
+    // a nested template lies beside its parent, or in the root of the assembly; anything else on this machine is not ours to read
     let inside = |path: &Path| Some(path.canonicalize().ok()?.starts_with(root.canonicalize().ok()?));
     if inside(&path) == Some(false) {
         let what = format!("its template {name} lies outside the assembly");
         return Err(Error::failed("assembly.path_escapes", "reading a nested stack", what).next("synthesize the app again"));
+    }
+    if !path.is_file() {
+        return Ok(None);
     }
     match std::fs::read_to_string(&path) {
         Ok(text) => diff::parse_template(&text).map(Some),

@@ -41,6 +41,11 @@ pub(super) async fn publish(planner: &Planner<'_>, changed: &[&Surveyed]) -> Res
     if !uploads.is_empty() {
         planner.bench.teller.step(format!("publishing {} {}", uploads.len(), if uploads.len() == 1 { "asset" } else { "assets" }));
     }
+    let reserved = |u: &&Upload| u.destination.bucket == planner.bench.home.bucket() && u.destination.key.trim_start_matches('/').starts_with("offshoot/");
+    if let Some(upload) = uploads.iter().find(reserved) {
+        let what = format!("asset {} asks to be put at {}, where the state, locks and plans of stages are", upload.asset.hash, upload.destination.key);
+        return Err(Error::failed("asset.reserved_key", "publishing assets", what).next("give the app's assets another prefix than offshoot/"));
+    }
     let done: Vec<Result<(String, Option<u64>)>> = stream::iter(uploads.iter().map(|u| one(planner, u))).buffer_unordered(PARALLEL).collect().await;
     let mut sizes = BTreeMap::new();
     for result in done {

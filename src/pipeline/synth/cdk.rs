@@ -7,7 +7,7 @@ use std::time::Instant;
 use serde_json::{Map, Value};
 
 use super::{Place, Written};
-use crate::assembly::{self, MissingContext};
+use crate::assembly::MissingContext;
 use crate::aws::lookup;
 use crate::config::{self, AppKind};
 use crate::error::{Error, Result};
@@ -123,11 +123,7 @@ fn request(intent: &Intent, tree: &Tree, room: &Room, desk: &Desk, tools: &Tools
 
 async fn missing_of(dir: &Path) -> Result<Vec<MissingContext>> {
     let dir = dir.to_owned();
-    let read = move || {
-        let read = |path: &Path| std::fs::read(path).map_err(|e| Error::io("reading the assembly", path, e));
-        assembly::load(&read, &dir).map(|a| a.missing)
-    };
-    tokio::task::spawn_blocking(read).await.map_err(|e| Error::bug("assembly.task", "reading the assembly", e.to_string()))?
+    crate::pipeline::read_assembly(dir).await.map(|a| a.missing)
 }
 
 /// The library's own check of the templates exits with 0; what it found is in a report.
