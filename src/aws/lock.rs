@@ -30,6 +30,26 @@ pub struct Holder {
     pub expires_s: u64,
 }
 
+/// Looks whether the lock is still held, from wherever something is about to be changed.
+#[derive(Clone)]
+pub struct Proof {
+    home: Home,
+    key: String,
+    holder: Holder,
+}
+
+impl Proof {
+    /// Errors (`lock.lost`) when somebody has broken the lock meanwhile.
+    pub async fn still_held(&self) -> Result<()> {
+        let found = self.home.read_bytes(&self.key).await?;
+        if found.is_some_and(|(bytes, _)| is_of(&bytes, &self.holder)) {
+            return Ok(());
+        }
+        Err(Error::refused("lock.lost", format!("holding {}", self.key), "somebody else has taken the lock")
+            .next("look at who deploys this stage: offshoot stages"))
+    }
+}
+
 /// Proof that this process holds the stage; everything that writes to a stage asks for it.
 pub struct StageLock {
     home: Home,
@@ -95,12 +115,11 @@ impl StageLock {
 
     /// Errors (`lock.lost`) when somebody has broken the lock meanwhile.
     pub async fn still_held(&self) -> Result<()> {
-        let found = self.home.read_bytes(&self.key).await?;
-        if found.is_some_and(|(bytes, _)| is_of(&bytes, &self.holder)) {
-            return Ok(());
-        }
-        Err(Error::refused("lock.lost", format!("holding {}", self.key), "somebody else has taken the lock")
-            .next("look at who deploys this stage: offshoot stages"))
+        self.proof().still_held().await
+    }
+
+    pub fn proof(&self) -> Proof {
+        Proof { home: self.home.clone(), key: self.key.clone(), holder: self.holder.clone() }
     }
 
     /// Gives the stage back. That it could not be said is no failure of the run: the lock expires by itself.

@@ -31,7 +31,7 @@ pub struct Args {
     /// Go on with a run that was killed, then deploy as usual
     #[arg(long, conflicts_with = "fast")]
     resume: bool,
-    /// Approve the plan with this digest (at least its first six digits) and deploy it
+    /// Approve the plan with this digest (at least its first twelve digits) and deploy it
     #[arg(long, value_name = "DIGEST")]
     approve: Option<String>,
     /// Do not ask
@@ -193,6 +193,12 @@ async fn given(name: &str, intent: &Intent, desk: &Desk) -> Result<StoredPlan> {
         None => show::fetch(desk, intent.stage.name.as_str(), name).await?,
     };
     is_for(&stored, name, intent, desk)?;
+    if stored.plan.revision != intent.revision.as_str() {
+        let planned = stored.plan.revision.get(..8).unwrap_or(&stored.plan.revision);
+        let what = format!("it is of commit {planned}, and the branch is at {} now", intent.revision.short());
+        return Err(Error::refused("plan.stale", format!("applying the plan {name}"), what)
+            .next("make a new plan; or name the old commit on purpose, with --repo and --rev"));
+    }
     Ok(stored)
 }
 

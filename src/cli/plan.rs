@@ -1,6 +1,6 @@
 //! `offshoot plan`: show what deploying would change.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::common::{Common, Format};
 use super::printer::Printer;
@@ -32,13 +32,21 @@ pub async fn run(common: &Common, args: Args, printer: &Printer) -> Result<End> 
     if let Some(path) = &args.out {
         let text = serde_json::to_string_pretty(&stored)
             .map_err(|e| Error::bug("plan.json", "writing the plan", e.to_string()))?;
-        std::fs::write(path, text + "\n").map_err(|e| Error::io("writing the plan", path, e))?;
+        write_private(path, &(text + "\n")).map_err(|e| Error::io("writing the plan", path, e))?;
     }
     show(&stored, common.format, printer);
     if args.timings {
         printer.say(&super::tell::timings(&stored.plan.timings));
     }
     Ok(if args.detailed_exitcode && stored.plan.has_changes() { End::Changes } else { End::Done })
+}
+
+/// For the owner alone: a plan holds parameter values.
+fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
+    use std::io::Write as _;
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let mut file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    file.write_all(text.as_bytes())
 }
 
 async fn make(common: &Common, watch: &Watch) -> Result<StoredPlan> {

@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use super::progress::{Progress, Stop, Teller};
 use crate::aws::Aws;
 use crate::aws::home::{ETag, Home};
-use crate::aws::lock::StageLock;
+use crate::aws::lock::{Proof, StageLock};
 use crate::error::{Error, Result};
 use crate::names::{AccountId, Region};
 use crate::plan::outcome::{Applied, Ended, StackOutcome};
@@ -103,6 +103,7 @@ pub async fn apply(stored: &StoredPlan, order: &Order, desk: Desk, lock: &StageL
         keeper,
         teller: desk.teller,
         stop: desk.stop,
+        lock: lock.proof(),
     });
     let mut outcomes = run_graph(&context, lock).await?;
     let place: BTreeMap<&str, usize> =
@@ -146,6 +147,7 @@ struct Context {
     keeper: Keeper,
     teller: Teller,
     stop: Stop,
+    lock: Proof,
 }
 
 impl Context {
@@ -170,6 +172,7 @@ async fn run_graph(context: &Arc<Context>, lock: &StageLock) -> Result<Vec<Stack
         }
     }
     let mut running: JoinSet<StackOutcome> = JoinSet::new();
+    let mut untold = None;
     loop {
         let held = lock.still_held().await;
         // without the lock nothing new begins, but what runs is followed to its end
@@ -186,8 +189,15 @@ async fn run_graph(context: &Arc<Context>, lock: &StageLock) -> Result<Vec<Stack
         };
         let outcome = next.map_err(|e| Error::bug("apply.task", "applying a stack", e.to_string()))?;
         context.teller.tell(Progress::StackEnded(Box::new(outcome.clone())));
-        context.keeper.stack_ended(&context.stored, &outcome).await?;
+        // what runs is followed to its end also when the state cannot be written
+        if let Err(error) = context.keeper.stack_ended(&context.stored, &outcome).await {
+            untold.get_or_insert(error);
+            context.stop.begin_nothing.cancel();
+        }
         graph.end(outcome);
+    }
+    if let Some(error) = untold {
+        return Err(error);
     }
     let cancelled = std::mem::take(&mut graph.waiting);
     for name in cancelled {

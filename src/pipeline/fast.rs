@@ -9,7 +9,7 @@ use futures_util::future::try_join_all;
 use serde_json::Value;
 
 use super::apply::Keeper;
-use super::plan::{Target, zip_once};
+use super::plan::{Target, zip_once, zips};
 use super::progress::{Progress, Teller};
 use crate::assembly::{Assembly, AssetSource, Packaging, Stack};
 use crate::aws::functions::Code;
@@ -52,6 +52,7 @@ struct Work<'a> {
 /// Updates code. Errors (`fast.more_than_code`): something other than code changed, with what it is.
 pub async fn fast(target: &Target, assembly: &Assembly, desk: FastDesk, _lock: &StageLock) -> Result<Applied> {
     let begun = Instant::now();
+    super::plan::only_own_account(target, assembly)?;
     let looked = try_join_all(assembly.stacks.iter().map(|stack| look(target, stack, &desk))).await?;
     let keeper = Keeper::of(
         target.repository.as_str(),
@@ -63,7 +64,7 @@ pub async fn fast(target: &Target, assembly: &Assembly, desk: FastDesk, _lock: &
     let unsure = |work: &Work<'_>| work.updates.iter().map(|u| (u.logical_id.clone(), UNSURE.to_owned())).collect();
     // first: a run that is killed or fails half way leaves functions of which only the state can tell
     remember(&keeper, &looked, looked.iter().map(unsure).collect()).await?;
-    let updated = try_join_all(looked.iter().map(|work| carry_out(work, &desk))).await?;
+    let updated = try_join_all(looked.iter().map(|work| carry_out(work, target, &desk))).await?;
     let ended: Vec<StackOutcome> = looked.iter().map(|work| outcome(work, begun)).collect();
     remember(&keeper, &looked, updated).await?;
     Ok(Applied {
@@ -140,12 +141,12 @@ fn updates(stack: &Stack, old: &Value, new: &Value, moved: &BTreeMap<String, Str
     updates
 }
 
-async fn carry_out(work: &Work<'_>, desk: &FastDesk) -> Result<Vec<(String, String)>> {
+async fn carry_out(work: &Work<'_>, target: &Target, desk: &FastDesk) -> Result<Vec<(String, String)>> {
     if work.updates.is_empty() {
         return Ok(Vec::new());
     }
     let resources = work.session.resources_of(work.stack.name.as_str()).await?;
-    let cache = desk.cache_dir.join("zips");
+    let cache = zips(&desk.cache_dir, target.repository.as_str());
     desk.teller.tell(Progress::StackStarted {
         name: work.stack.name.to_string(),
         action: StackAction::Update,

@@ -31,7 +31,7 @@ use crate::plan::stored::{Rollout, StoredPlan};
 use changed::{Affected, Facts};
 use checkout::Tree;
 use event::Event;
-use plan::{Bundle, Target, Workbench};
+use plan::{Accounts, Bundle, Target, Workbench};
 use progress::{Stop, Teller};
 use stage::Intent;
 
@@ -219,5 +219,6 @@ pub fn target(intent: &Intent, desk: &Desk, synthesized: &Synthesized, tools: &T
         tags: intent.stage.rule.tags.clone(),
         rollout: if intent.stage.rule.express == Express::On { Rollout::Express } else { Rollout::Standard },
         secrets: tools.secrets,
+        accounts: if intent.stage.rule.aws.account.is_some() { Accounts::Own } else { Accounts::Any },
     }
 }

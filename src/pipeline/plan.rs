@@ -27,7 +27,7 @@ use crate::names::{AccountId, AppName, Region, RepositoryId, Revision, StageName
 use crate::plan::state::StageState;
 use crate::plan::stored::{Recipe, Rollout, StoredPlan};
 use crate::plan::{Plan, StackAction, StackPlan, VERSION};
-pub(super) use publish::zip_once;
+pub(super) use publish::{zip_once, zips};
 use survey::Surveyed;
 
 /// Change sets that are worked out at the same time.
@@ -47,6 +47,16 @@ pub struct Target {
     pub tags: BTreeMap<String, String>,
     pub rollout: Rollout,
     pub secrets: Secrets,
+    pub accounts: Accounts,
+}
+
+/// Which accounts the app's stacks may name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Accounts {
+    /// The rule names one: only that.
+    Own,
+    /// The rule names none.
+    Any,
 }
 
 /// Facts about one bundled function, by the hash of its asset.
@@ -72,6 +82,7 @@ pub async fn plan(target: &Target, assembly: &Assembly, bench: &Workbench) -> Re
     let begun = Instant::now();
     deployable(assembly)?;
     let identity = bench.aws.identity().await?;
+    only_own_account(target, assembly)?;
     let planner = Planner { target, assembly, bench, partition: identity.partition.clone() };
     let surveyed = try_join_all((0..assembly.stacks.len()).map(|index| survey::survey(&planner, index))).await?;
     planner.check_owners(&surveyed).await?;
@@ -95,6 +106,19 @@ pub async fn plan(target: &Target, assembly: &Assembly, bench: &Workbench) -> Re
     let mut stacks: Vec<(StackPlan, Option<Recipe>)> = prepared.into_iter().collect::<Result<_>>()?;
     stacks.extend(deletions::deletions(&planner).await?);
     Ok(planner.seal(stacks, &surveyed, begun))
+}
+
+/// A stage with an account deploys into no other, whatever the app asks for.
+pub(super) fn only_own_account(target: &Target, assembly: &Assembly) -> Result<()> {
+    if target.accounts == Accounts::Any {
+        return Ok(());
+    }
+    let other =
+        assembly.stacks.iter().find_map(|s| s.account.as_ref().filter(|a| **a != target.account).map(|a| (s, a)));
+    let Some((stack, account)) = other else { return Ok(()) };
+    let what = format!("the app puts it into account {account}, and the stage's account is {}", target.account);
+    Err(Error::refused("aws.wrong_account", format!("planning stack {}", stack.name), what)
+        .next("take `env` from the stack, or take `aws: { account: … }` from the stage's rule where several accounts are meant"))
 }
 
 /// What the parts of planning share.

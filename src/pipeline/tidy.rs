@@ -32,8 +32,9 @@ fn tidy(cache_dir: &Path) {
     if let Err(error) = git::prune(cache_dir, TREES) {
         tracing::debug!("tidying the trees: {error}");
     }
-    for folder in ["zips", "templates"] {
-        for file in unused(&cache_dir.join(folder)) {
+    let zips = std::fs::read_dir(cache_dir.join("zips")).into_iter().flatten().flatten().map(|e| e.path());
+    for folder in zips.chain([cache_dir.join("templates")]) {
+        for file in unused(&folder) {
             // another process may have been faster
             let _ = std::fs::remove_file(file);
         }

@@ -174,9 +174,13 @@ impl World {
         loop {
             // only requests change anything: the next one is waited for, then it is looked at again
             let (sender, moved) = std::sync::mpsc::channel();
-            self.aws.after(self.aws.journal().len() + 1, |_| true, move || {
-                let _ = sender.send(());
-            });
+            self.aws.after(
+                self.aws.journal().len() + 1,
+                |_| true,
+                move || {
+                    let _ = sender.send(());
+                },
+            );
             if so(&self.aws) {
                 return;
             }

@@ -13,6 +13,9 @@ use crate::plan::state::Approval;
 use crate::plan::{Plan, StackAction};
 use crate::render;
 
+/// Fewer digits of a digest could be met on purpose.
+const MIN_DIGITS: usize = 12;
+
 pub(super) enum Passed {
     /// With the approval to remember, where the rule asks for one.
     Yes(Option<Approval>),
@@ -106,7 +109,7 @@ fn broadens(stack: &crate::plan::StackPlan) -> bool {
 }
 
 fn matches(given: &str, plan: &Plan) -> Result<()> {
-    if given.len() >= 6 && plan.digest.starts_with(given) {
+    if given.len() >= MIN_DIGITS && plan.digest.starts_with(given) {
         return Ok(());
     }
     let what = format!("the plan is {}, approved was {given}", plan.digest.get(..12).unwrap_or(&plan.digest));

@@ -193,6 +193,7 @@ impl Job {
                 .next("look at it; if the data may go: offshoot deploy --recover delete"));
         }
         let token = format!("{}-delete", self.token);
+        self.context.lock.still_held().await?;
         self.session.delete_stack(&now.id, self.recipe.execution_role.as_deref(), &token, &[]).await?;
         match self.follow(&now.id, &token, Wait::ForEnd).await? {
             End::Status(status) if status == "DELETE_COMPLETE" => Ok(None),
@@ -268,6 +269,7 @@ impl Job {
         let token = self.token.clone();
         // CloudFormation takes the list only where a deletion has failed before, and only resources that it knows
         let retain = if now.status == "DELETE_FAILED" { self.retained(&now.id).await? } else { Vec::new() };
+        self.context.lock.still_held().await?;
         self.session.delete_stack(&now.id, self.recipe.execution_role.as_deref(), &token, &retain).await?;
         self.follow(&now.id, &token, self.context.order.wait).await
     }
@@ -288,6 +290,7 @@ impl Job {
 
     /// Executes, and is content with having executed before: the answer of the first call may have been lost.
     async fn execute(&self, change_set: &str) -> Result<()> {
+        self.context.lock.still_held().await?;
         let Err(error) = self.session.execute_change_set(&self.stack.name, change_set, &self.token).await else {
             return Ok(());
         };

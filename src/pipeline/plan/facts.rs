@@ -46,5 +46,9 @@ fn hash_of(key: &str) -> String {
 
 /// The size of a zip that an earlier run of this machine made.
 fn kept_size(planner: &Planner<'_>, hash: &str) -> Option<u64> {
-    std::fs::metadata(planner.bench.cache_dir.join("zips").join(format!("{hash}.zip"))).ok().map(|m| m.len())
+    std::fs::metadata(
+        super::zips(&planner.bench.cache_dir, planner.target.repository.as_str()).join(format!("{hash}.zip")),
+    )
+    .ok()
+    .map(|m| m.len())
 }

@@ -11,7 +11,7 @@ use super::survey::Surveyed;
 use crate::assembly::{self, AssetSource, Packaging, Upload};
 use crate::aws::{IfDenied, Role, bootstrap};
 use crate::error::{Error, Result};
-use crate::names::{AccountId, Region};
+use crate::names::{AccountId, Digest, Region};
 use crate::toolchain;
 
 /// Existence checks and uploads at the same time.
@@ -87,8 +87,13 @@ async fn one(planner: &Planner<'_>, upload: &Upload) -> Result<(String, Option<u
     Ok((upload.asset.hash.clone(), Some(size)))
 }
 
+/// Where a repository's zips are kept: apart, because an app may choose the hash of its assets.
+pub(in crate::pipeline) fn zips(cache_dir: &Path, repository: &str) -> PathBuf {
+    cache_dir.join("zips").join(Digest::of(repository).short())
+}
+
 fn zips_folder(planner: &Planner<'_>) -> PathBuf {
-    planner.bench.cache_dir.join("zips")
+    zips(&planner.bench.cache_dir, planner.target.repository.as_str())
 }
 
 /// The file to upload: the asset itself, its zip (kept by hash), or what its program makes.
