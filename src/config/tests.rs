@@ -506,12 +506,12 @@ fn init_writes_a_valid_file() {
         #   account: "111111111111"    # other credentials are refused
         #   region: us-east-1
 
-      # Every feature branch grows its own stage and is removed two weeks after its last deploy.
+      # Every feature branch grows its own stage (`offshoot remove` ends it; `expires` is for the coming controller).
       - name: "{branch}"
         branch: "feature/*"
         expires: 14d
 
-      # Every pull request is a stage as long as it is open.
+      # Every pull request is a stage (for the coming GitHub Action).
       - name: "pr-{number}"
         pull_request: { base: develop }
         expires: 72h

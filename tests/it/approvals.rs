@@ -27,7 +27,7 @@ fn approved_shows_the_plan_and_refuses_until_it_is_approved() {
     · publishing 1 asset
     · creating change sets for 1 stack
     error: checking approvals: stage prod has the rule `apply: approved`, and this plan was not approved
-    next: read the plan, then: offshoot deploy --approve 860d8b645f2e
+    next: read the plan, then: offshoot deploy --approve [digest]
     ");
     assert_eq!(world.aws.status("prod-app"), "REVIEW_IN_PROGRESS");
     assert!(world.state().is_none() && world.object("prod.lock").is_none());

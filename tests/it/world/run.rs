@@ -207,7 +207,7 @@ pub fn filters() -> insta::Settings {
     for (pattern, word) in [
         (r"(/private)?/tmp/\.tmp[A-Za-z0-9]+", "[world]"),
         (r"\b[0-9a-f]{64}\b", "[digest]"),
-        (r"\b([Pp]lan|--plan|--approve) (`?)[0-9a-f]{12}\b", "$1 $2[digest]"),
+        (r"\b([Pp]lan|approve) (`?)[0-9a-f]{12}\b", "$1 $2[digest]"),
         (r"\b(at|[Rr]evision|commit) (`?)[0-9a-f]{8}\b", "$1 $2[commit]"),
         (r"\b[0-9]+\.[0-9] s\b", "0.0 s"),
         (r"\b20\d\d-\d\d-\d\dT[0-9:.]+Z", "[time]"),
