@@ -77,6 +77,7 @@ const STEPS: &[Edge] = &[
     ("apply", "progress", "tells what it does, and is asked to stop"),
     ("fast", "progress", "tells what it does"),
     ("fast", "plan", "is the short cut past plan and apply: the same Target, the same zips"),
+    ("synth", "reading", "asks after each round which context is still missing"),
     ("fast", "apply", "is the short cut past plan and apply: the same Keeper of the state"),
     ("remove", "progress", "tells what it does"),
     ("remove", "apply", "a removal is a plan of deletions, applied like any other"),

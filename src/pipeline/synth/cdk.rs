@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::pipeline::changed::{Facts, Room};
 use crate::pipeline::checkout::Tree;
 use crate::pipeline::stage::Intent;
-use crate::pipeline::{Desk, Tools};
+use crate::pipeline::{Desk, Tools, reading};
 use crate::toolchain::{
     self, ContextLayers, Limits, Synth, SynthRequest, ToolkitSwitches, Trust, Typecheck, Validation,
 };
@@ -150,7 +150,7 @@ fn request(
 
 async fn missing_of(dir: &Path) -> Result<Vec<MissingContext>> {
     let dir = dir.to_owned();
-    crate::pipeline::read_assembly(dir).await.map(|a| a.missing)
+    reading::read_assembly(dir).await.map(|a| a.missing)
 }
 
 /// The library's own check of the templates exits with 0; what it found is in a report.
