@@ -1,6 +1,7 @@
 //! Brings a stack in a failed state to where it takes a change set, or says what only a person can decide.
 
 use super::{End, Job};
+use crate::aws::change_sets::stale;
 use crate::aws::stacks::DeployedStack;
 use crate::diff::holds_data;
 use crate::error::{Error, Result};
