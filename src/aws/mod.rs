@@ -159,7 +159,9 @@ impl Aws {
             .retry_config(retry)
             .timeout_config(timeouts);
         if let Some(profile) = &door.profile {
-            loader = loader.profile_name(profile);
+            // a profile that was named wins over keys in the environment, as with the aws CLI
+            let own = aws_config::profile::ProfileFileCredentialsProvider::builder().profile_name(profile).build();
+            loader = loader.profile_name(profile).credentials_provider(own);
         }
         if let Some(region) = &door.region {
             loader = loader.region(aws_config::Region::new(region.to_string()));

@@ -27,6 +27,9 @@ pub async fn run(common: &Common, _args: Args, printer: &Printer) -> Result<End>
         Some(path) => (path.clone(), path.clone()),
         None => (tree.root.join(FILE), PathBuf::from(FILE)),
     };
+    if common.config.is_none() {
+        stage::named_right(|name| tree.root.join(name).exists())?;
+    }
     let found = config::discover(&list_tree(&tree.root));
     let checked = match std::fs::read_to_string(&path) {
         Ok(text) => config::parse(&text, &name).and_then(|c| c.with_discovered(&found)),

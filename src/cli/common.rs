@@ -88,6 +88,9 @@ pub struct Common {
     /// Not typed: the command says it.
     #[arg(skip = About::Commit)]
     pub about: About,
+    /// Not typed either: files that the command itself reads or writes.
+    #[arg(skip)]
+    pub own_files: Vec<PathBuf>,
 }
 
 fn has(variable: &str) -> bool {
@@ -127,6 +130,11 @@ impl Common {
         Common { dirty: true, about: About::Deployed, ..self.clone() }
     }
 
+    /// The same for a command with files of its own.
+    pub fn with_files<'a>(&self, files: impl IntoIterator<Item = &'a PathBuf>) -> Common {
+        Common { own_files: files.into_iter().cloned().collect(), ..self.clone() }
+    }
+
     pub fn event(&self) -> Result<Event> {
         let place = match &self.repo {
             Some(address) => Place::Repository {
@@ -145,6 +153,7 @@ impl Common {
         Ok(Event {
             place,
             about: self.about,
+            own_files: self.own_files.clone(),
             app: self.app.clone(),
             stage: self.stage.clone(),
             config: self.config.clone(),

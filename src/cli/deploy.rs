@@ -86,6 +86,8 @@ impl Args {
 }
 
 pub async fn run(common: &Common, args: Args, printer: &Printer) -> Result<End> {
+    let plan_file = args.plan.as_ref().map(PathBuf::from);
+    let common = &common.with_files(plan_file.iter().chain(&args.outputs_file));
     let watch = Watch::start(printer.clone(), common.format);
     let stop = watch.stop();
     let result = work(common, &args, &watch, printer).await;

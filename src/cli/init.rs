@@ -44,6 +44,6 @@ pub async fn run(common: &Common, args: Args, printer: &Printer) -> Result<End> 
         }
         Err(e) => return Err(Error::io("writing offshoot.yml", &path, e)),
     }
-    printer.out(&format!("Wrote {}. Next: offshoot check, then offshoot plan.\n", path.display()));
+    printer.out(&format!("Wrote {}. Next: offshoot check, then commit it, then offshoot plan.\n", path.display()));
     Ok(End::Done)
 }

@@ -25,6 +25,7 @@ pub struct Args {
 }
 
 pub async fn run(common: &Common, args: Args, printer: &Printer) -> Result<End> {
+    let common = &common.with_files(&args.out);
     let watch = Watch::start(printer.clone(), common.format);
     let result = watch.guard(make(common, &watch)).await;
     watch.end().await;

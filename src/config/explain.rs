@@ -67,8 +67,8 @@ fn stage(rule: &StageRule) -> String {
         };
         format!("drift {action} ({} UTC)", drift.schedule)
     }));
-    parts.extend(rule.expires_s.map(|s| format!("removed after {}", duration::show(s))));
-    parts.extend(rule.limit.map(|limit| format!("at most {limit}")));
+    parts.extend(rule.expires_s.map(|s| format!("expires after {} (nothing acts on it yet)", duration::show(s))));
+    parts.extend(rule.limit.map(|limit| format!("at most {limit} (nothing acts on it yet)")));
     parts.extend(
         rule.apps
             .as_ref()

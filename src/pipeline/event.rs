@@ -38,6 +38,8 @@ pub struct Event {
     pub stage: Option<String>,
     /// A configuration file to use in place of the repository's.
     pub config: Option<PathBuf>,
+    /// Files that this very command reads or writes: they do not make the tree dirty.
+    pub own_files: Vec<PathBuf>,
     /// Overrides for local use.
     pub region: Option<Region>,
     pub profile: Option<String>,

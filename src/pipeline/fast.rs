@@ -15,6 +15,7 @@ use crate::assembly::{Assembly, AssetSource, Packaging, Stack};
 use crate::aws::functions::Code;
 use crate::aws::home::{self, ETag, Home};
 use crate::aws::lock::StageLock;
+use crate::aws::recover::{self, Readiness};
 use crate::aws::{Aws, IfDenied, Role, Session};
 use crate::diff;
 use crate::error::{Error, Result};
@@ -91,8 +92,14 @@ async fn look<'a>(target: &Target, stack: &'a Stack, desk: &FastDesk) -> Result<
         .map_err(|e| Error::io("reading a template", &stack.template_path, e))?;
     let new = diff::parse_template(&text)?;
     let doing = format!("deploying stack {} fast", stack.name);
-    if reader.describe_stack(stack.name.as_str()).await?.is_none() {
-        return Err(Error::failed("fast.more_than_code", doing, "the stack does not exist yet")
+    let deployed = reader.describe_stack(stack.name.as_str()).await?;
+    if let Some(broken) = deployed.as_ref().filter(|d| !matches!(recover::readiness(Some(d)), Ok(Readiness::Updatable)))
+    {
+        return Err(Error::refused("fast.more_than_code", doing, format!("the stack is {}", broken.status))
+            .next("deploy without --fast"));
+    }
+    if deployed.is_none() {
+        return Err(Error::refused("fast.more_than_code", doing, "the stack does not exist yet")
             .next("deploy it once without --fast"));
     }
     if let Some(owner) = desk.home.owner(region.as_str(), stack.name.as_str()).await?
@@ -104,7 +111,7 @@ async fn look<'a>(target: &Target, stack: &'a Stack, desk: &FastDesk) -> Result<
     let others = diff::more_than_code(&old, &new);
     if !others.is_empty() {
         let what = format!("more than function code changed: {}", others.join(", "));
-        return Err(Error::failed("fast.more_than_code", doing, what).next("deploy without --fast"));
+        return Err(Error::refused("fast.more_than_code", doing, what).next("deploy without --fast"));
     }
     // updating a function is not among the deployment role's rights: that is the identity's own
     let session = desk.aws.session(&account, &region, None, IfDenied::Fail).await?;

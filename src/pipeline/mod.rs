@@ -130,7 +130,11 @@ pub async fn synthesize(intent: &Intent, desk: &Desk, tools: &Tools) -> Result<S
         Affected::Yes(room) => {
             let installed = bundle::prepare(intent, &tree, tools).await?;
             timings.extend(installed);
-            let written = synth::synth(intent, &tree, room, desk, tools).await?;
+            let work = room.work.clone();
+            let written = synth::synth(intent, &tree, room, desk, tools).await.inspect_err(|_| {
+                // what a failed synth left is of no use to anybody
+                drop(std::fs::remove_dir_all(&work));
+            })?;
             timings.extend(written.timings);
             match written.place {
                 synth::Place::Keep(room) => changed::keep(room, written.facts)?,

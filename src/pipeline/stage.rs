@@ -75,9 +75,12 @@ pub async fn open(event: &Event, tools: &Tools) -> Result<Opened> {
 
 async fn here(event: &Event, folder: &Path, dirty: Dirty) -> Result<Opened> {
     let folder = folder.to_owned();
-    let tree = tokio::task::spawn_blocking(move || WorkTree::open(&folder))
+    let mut tree = tokio::task::spawn_blocking(move || WorkTree::open(&folder))
         .await
         .map_err(|e| Error::bug("git.task", "reading the work tree", e.to_string()))??;
+    let own: Vec<PathBuf> = event.own_files.iter().filter_map(|f| std::fs::canonicalize(f).ok()).collect();
+    let root = tree.root.clone();
+    tree.dirty.retain(|path| !own.contains(&root.join(path)));
     let mut notes = Vec::new();
     if !tree.dirty.is_empty() {
         let first: Vec<String> = tree.dirty.iter().take(3).map(|p| p.display().to_string()).collect();
@@ -87,15 +90,18 @@ async fn here(event: &Event, folder: &Path, dirty: Dirty) -> Result<Opened> {
             return Err(Error::refused(
                 "git.dirty",
                 "reading the work tree",
-                format!("{names} differ from commit {}", tree.head.short()),
+                format!("not as in commit {}: {names}", tree.head.short()),
             )
             .next("commit the changes, or pass --dirty to take them along"));
         }
-        notes.push(format!("the work tree is dirty: {names} differ from commit {}", tree.head.short()));
+        notes.push(format!("the work tree is dirty, not as in commit {}: {names}", tree.head.short()));
     }
     let text = match &event.config {
         Some(path) => Some((path.clone(), read_config(path).await?)),
-        None => read_if_there(&tree.root.join(FILE)).await?.map(|text| (PathBuf::from(FILE), text)),
+        None => {
+            named_right(|name| tree.root.join(name).exists())?;
+            read_if_there(&tree.root.join(FILE)).await?.map(|text| (PathBuf::from(FILE), text))
+        }
     };
     let root = tree.root.clone();
     let listed = tokio::task::spawn_blocking(move || list_tree(&root))
@@ -141,6 +147,9 @@ async fn there(
             .read_file(&default, Path::new(FILE))?
             .map(|bytes| (PathBuf::from(FILE), String::from_utf8_lossy(&bytes).into_owned())),
     };
+    if event.config.is_none() {
+        named_right(|name| mirror.read_file(&default, Path::new(name)).ok().flatten().is_some())?;
+    }
     let listed = mirror.list_files(&revision)?.iter().map(|p| p.to_string_lossy().into_owned()).collect::<Vec<_>>();
     let config = understand(text, &listed, &mut notes)?;
     Ok(Opened {
@@ -185,6 +194,20 @@ pub fn list_tree(root: &Path) -> Vec<String> {
         .filter_map(|e| e.path().strip_prefix(root).ok().map(|p| p.to_string_lossy().into_owned()))
         .take(200_000)
         .collect()
+}
+
+/// A file that people may take for the configuration must not be passed over in silence.
+pub fn named_right(exists: impl Fn(&str) -> bool) -> Result<()> {
+    let near = ["offshoot.yaml", ".offshoot.yml", ".offshoot.yaml"].into_iter().find(|name| exists(name));
+    match near {
+        Some(near) if !exists(FILE) => Err(Error::usage(
+            "config.missing",
+            "looking for the configuration",
+            format!("there is {near} and no {FILE}"),
+        )
+        .next(format!("rename it: git mv {near} {FILE}"))),
+        _ => Ok(()),
+    }
 }
 
 fn understand(text: Option<(PathBuf, String)>, listed: &[String], notes: &mut Vec<String>) -> Result<Config> {

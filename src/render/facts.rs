@@ -338,7 +338,8 @@ pub fn digest(digest: &str) -> String {
 /// The command that deploys exactly this plan.
 pub fn deploy_command(plan: &Plan) -> String {
     let prune = if plan.stacks.iter().any(|s| s.action == StackAction::Delete) { " --prune" } else { "" };
-    format!("offshoot deploy --plan {}{prune}", digest(&plan.digest))
+    let dirty = if plan.dirty { " --dirty" } else { "" };
+    format!("offshoot deploy --plan {}{prune}{dirty}", digest(&plan.digest))
 }
 
 /// `12.3 kB → 12.8 kB (+500 B)`; absent when no size is known.

@@ -29,7 +29,7 @@ pub fn changes(plan: &Plan, style: Style) -> String {
     out.push_str(&notes(plan, style));
     // every list that was cut ends in a line of its own that begins with an ellipsis
     let shortened = style.detail == Detail::Short && out.lines().any(|line| line.trim_start().starts_with("… and"));
-    out.push_str(&middle(plan, shortened, style));
+    out.push_str(&middle(plan, shortened.then_some("--verbose says everything"), style));
     out
 }
 
@@ -163,7 +163,7 @@ fn notes(plan: &Plan, style: Style) -> String {
 }
 
 /// The end of the changes: where the time went, and that not everything was shown.
-fn middle(plan: &Plan, shortened: bool, style: Style) -> String {
+fn middle(plan: &Plan, shortened: Option<&str>, style: Style) -> String {
     let mut out = "\n".to_owned();
     if style.detail == Detail::Full && !plan.timings.is_empty() {
         let steps: Vec<String> = plan.timings.iter().map(|(k, s)| format!("{} {}", clean(k), seconds(*s))).collect();
@@ -172,13 +172,8 @@ fn middle(plan: &Plan, shortened: bool, style: Style) -> String {
     if !plan.has_changes() {
         return if out == "\n" { String::new() } else { out };
     }
-    let digest = facts::digest(&plan.digest);
-    if shortened {
-        out.push_str(&hang(
-            "",
-            &format!("Shortened; for everything: offshoot show {digest} --verbose"),
-            style.columns(),
-        ));
+    if let Some(hint) = shortened {
+        out.push_str(&hang("", &format!("Shortened; {hint}"), style.columns()));
     }
     out
 }

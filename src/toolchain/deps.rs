@@ -71,7 +71,7 @@ pub async fn install(request: &DepsRequest) -> Result<Installed> {
     if !inside().any(|folder| folder.join("package.json").is_file()) {
         return Ok(Installed::NothingToInstall);
     }
-    if app_dir.ancestors().any(|folder| folder.join("node_modules").is_dir() || folder.join(".pnp.cjs").is_file()) {
+    if inside().any(|folder| folder.join("node_modules").is_dir() || folder.join(".pnp.cjs").is_file()) {
         return Ok(Installed::AlreadyThere);
     }
     let found = inside().find_map(|folder| {

@@ -28,8 +28,12 @@ pub(super) fn classify(ended: &Ended, limits: Limits, app: &str, out_dir: &Path,
             _ if heap_is_full(ended) => Err(memory_error(limits, "Node's heap was full")),
             _ => {
                 let what = format!("`{app}` ended with exit code {code}{}", said());
-                Err(Error::failed("synth.app_exited", DOING, what)
-                    .next("correct the app; npx cdk synth shows the same error"))
+                let docker = what.contains("Docker daemon") || what.contains("docker ENOENT");
+                Err(Error::failed("synth.app_exited", DOING, what).next(if docker {
+                    "functions are bundled by docker where the project has no esbuild: npm install --save-dev esbuild"
+                } else {
+                    "correct the app; npx cdk synth shows the same error"
+                }))
             }
         },
         Ending::Signalled { .. } if heap_is_full(ended) => Err(memory_error(limits, "Node's heap was full")),

@@ -84,6 +84,21 @@ fn a_failing_deploy_says_why_leaves_the_old_code_running_and_the_next_commit_rec
     notes.offshoot(&account, &["plan", "--detailed-exitcode"]).ends_with(0);
 }
 
+#[test]
+fn a_mistake_in_typescript_is_told_with_its_place() {
+    let Some(cloud) = cloud() else { return };
+    let (notes, account) = (Notes::new(), cloud.account());
+    notes.repo.edit("lib/stage.ts", "export ", "export const broken: = 3;\nexport ");
+    notes.repo.commit("A mistake in the app");
+    let app = notes.offshoot(&account, &["plan"]).ends_with(1);
+    app.says("reading the app's TypeScript").says("at lib/stage.ts:").says("next: correct the source");
+    notes.repo.git(&["revert", "--no-edit", "HEAD"]);
+    notes.repo.edit("src/functions/hello.ts", "export ", "const x = {;\nexport ");
+    notes.repo.commit("A mistake in a function");
+    let function = notes.offshoot(&account, &["plan"]).ends_with(1);
+    function.says("bundling prod-notes-api/Hello").says("src/functions/hello.ts:");
+}
+
 /// examples/notes in a repository of its own, deployed by address as the stage of `main`.
 struct Notes {
     repo: Repo,

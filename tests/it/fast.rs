@@ -39,7 +39,7 @@ fn code_goes_straight_to_lambda() {
 fn more_than_code_is_refused_before_anything_is_written() {
     let world = World::of(with("one")).deployed();
     world.change(app().stack(stack("prod-app").has("Queue", queue(60)).function("Api", "two")));
-    let run = world.run("deploy --fast").failed();
+    let run = world.run("deploy --fast").refused();
     shows!(run.err, @"
     error: deploying stack prod-app fast: more than function code changed: Queue
     next: deploy without --fast

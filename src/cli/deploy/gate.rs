@@ -119,10 +119,11 @@ fn matches(given: &str, plan: &Plan) -> Result<()> {
 
 fn missing(plan: &Plan, kind: &str, name: &str, rule: &str) -> Error {
     let digest = plan.digest.get(..12).unwrap_or(&plan.digest);
+    let dirty = if plan.dirty { " --dirty" } else { "" };
     Error::refused(
         "approval.missing",
         "checking approvals",
         format!("{kind} {name} has the rule `apply: {rule}`, and this plan was not approved"),
     )
-    .next(format!("read the plan, then: offshoot deploy --approve {digest}"))
+    .next(format!("read the plan, then: offshoot deploy --approve {digest}{dirty}"))
 }

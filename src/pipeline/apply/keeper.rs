@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::plan::outcome::{Ended, StackOutcome};
 use crate::plan::state::{Approval, DeployedStack, RunMark, StageState};
 use crate::plan::stored::StoredPlan;
-use crate::plan::{Plan, StackAction, VERSION};
+use crate::plan::{Plan, StackAction, StackPlan, VERSION};
 
 /// The state object, written under its tag after each stack.
 pub struct Keeper {
@@ -50,7 +50,7 @@ impl Keeper {
         let Some(planned) = stored.plan.stacks.iter().find(|s| s.name == outcome.name) else { return Ok(()) };
         let gone = outcome.action == StackAction::Delete && outcome.ended == Ended::Unchanged;
         if outcome.ended != Ended::Done && !gone {
-            return Ok(());
+            return self.remember_begun(stored, planned, outcome).await;
         }
         if outcome.action == StackAction::Delete {
             self.home.release(&planned.region, &planned.name).await?;
@@ -68,6 +68,27 @@ impl Keeper {
             depends_on: planned.depends_on.clone(),
         };
         self.change(|state| drop(state.stacks.insert(outcome.name.clone(), deployed))).await
+    }
+
+    /// A stack that was begun and did not end well is the stage's all the same: a removal must find it.
+    async fn remember_begun(&self, stored: &StoredPlan, planned: &StackPlan, outcome: &StackOutcome) -> Result<()> {
+        let begun = matches!(outcome.ended, Ended::Failed | Ended::Running) && !outcome.status.is_empty();
+        if !begun || outcome.action != StackAction::Create {
+            return Ok(());
+        }
+        let recipe = stored.recipes.get(&outcome.name);
+        let known = DeployedStack {
+            account: planned.account.clone(),
+            region: planned.region.clone(),
+            deploy_role: recipe.and_then(|r| r.deploy_role.as_ref()).map(|r| r.arn.clone()),
+            execution_role: recipe.and_then(|r| r.execution_role.clone()),
+            depends_on: planned.depends_on.clone(),
+            ..DeployedStack::default()
+        };
+        self.change(|state| {
+            state.stacks.entry(outcome.name.clone()).or_insert(known);
+        })
+        .await
     }
 
     /// Forgets stacks that the stage had and that neither the app nor CloudFormation knows any more. `plan` must have

@@ -9,10 +9,11 @@ use crate::aws::change_sets::{Kind, Made, NewChangeSet};
 use crate::diff::{self, Secrets, SetChange};
 use crate::error::{Error, Result};
 use crate::plan::stored::{Recipe, Recovery};
-use crate::plan::{Bound, Change, StackAction, StackPlan};
+use crate::plan::{Action, Bound, Certainty, Change, StackAction, StackPlan};
 
 /// How deep nested stacks are followed; CloudFormation itself does not go deeper in practice.
 const MAX_NESTING: usize = 8;
+const NESTED: &str = "AWS::CloudFormation::Stack";
 
 pub(super) async fn prepare(
     planner: &Planner<'_>,
@@ -117,6 +118,7 @@ async fn follow_nested(
     changes: &mut Vec<Change>,
 ) -> Result<()> {
     let mut open: Vec<(Vec<String>, SetChange)> = set.iter().map(|c| (Vec::new(), c.clone())).collect();
+    let mut followed: Vec<Vec<String>> = Vec::new();
     while let Some((above, change)) = open.pop() {
         let id = change.change_set_id.as_str();
         if id.is_empty() || above.len() >= MAX_NESTING {
@@ -129,6 +131,18 @@ async fn follow_nested(
         let (old, new) = pair.map(|p| (p.old.as_ref(), p.new.as_ref())).unwrap_or_default();
         changes.extend(diff::classify_with(&inner.changes, old, new, &|_| None, &within, secrets));
         open.extend(inner.changes.into_iter().map(|c| (within.clone(), c)));
+        followed.push(within);
+    }
+    // where CloudFormation gives no change set of a nested stack, its templates tell
+    for pair in inside.iter().filter(|p| !followed.contains(&p.within)) {
+        let found = diff::changes_with(pair.old.as_ref(), pair.new.as_ref(), &|_| None, secrets);
+        changes.extend(found.into_iter().map(|change| Change { nested: pair.within.clone(), ..change }));
+    }
+    // a nested stack whose template changes is updated in place; what it loses is told resource by resource
+    for change in changes.iter_mut().filter(|c| c.resource_type == NESTED && c.certainty == Certainty::Possible) {
+        if change.action == Action::Replace {
+            (change.action, change.certainty, change.fate) = (Action::Modify, Certainty::Certain, None);
+        }
     }
     Ok(())
 }

@@ -72,6 +72,8 @@ pub(super) async fn survey(planner: &Planner<'_>, index: usize) -> Result<Survey
         recipe.recovery = recovery;
     }
     recipe.settle = settle(planner, stack, &new);
+    // nothing of a stack whose creation failed stands: all that it gets is new
+    let old = old.filter(|_| recipe.recovery != Recovery::DeleteFirst);
     let settings_digest = settings_digest(&recipe);
     let known = planner.bench.state.as_ref().and_then(|(s, _)| s.stacks.get(stack.name.as_str()));
     let same_settings = known.is_some_and(|k| k.settings == settings_digest);
@@ -196,13 +198,13 @@ fn verdict(
     recipe: &Recipe,
     same_settings: bool,
 ) -> Verdict {
-    let (Some(deployed), Some(old)) = (deployed, old) else {
-        return Verdict::Create("the stack does not exist".into());
-    };
-    if recipe.recovery == Recovery::DeleteFirst {
+    if let Some(deployed) = deployed.filter(|_| recipe.recovery == Recovery::DeleteFirst) {
         let words = recover::recovery_words(recipe.recovery, &deployed.status).unwrap_or_default();
         return Verdict::Create(format!("{}: {words}", deployed.status));
     }
+    let (Some(deployed), Some(old)) = (deployed, old) else {
+        return Verdict::Create("the stack does not exist".into());
+    };
     if let Some(words) = recover::recovery_words(recipe.recovery, &deployed.status) {
         return Verdict::Update(format!("{}: {words}", deployed.status));
     }
