@@ -467,8 +467,8 @@ fn check_explains_the_whole_file() {
     4 stage rules:
       prod ← branch main; account 111111111111 us-east-1; applied after 2 approvals from @acme/platform; protected; drift reported (0 6 * * * UTC)
       staging ← branch develop; eu-west-1; applied at once, code straight to Lambda; deletes stacks the app no longer has
-      {branch} ← branch feature/*; account 222222222222 eu-west-1; applied at once; removed after 14d; removal destroys data; express
-      pr-{number} ← pull requests into main; account 222222222222 eu-west-1; applied at once; removed after 3d; at most 10; only `notes`
+      {branch} ← branch feature/*; account 222222222222 eu-west-1; applied at once; expires after 14d (nothing acts on it yet); removal destroys data; express
+      pr-{number} ← pull requests into main; account 222222222222 eu-west-1; applied at once; expires after 3d (nothing acts on it yet); at most 10 (nothing acts on it yet); only `notes`
     "##);
 }
 

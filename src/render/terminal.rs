@@ -261,7 +261,7 @@ mod tests {
       Outputs
         ~ Url  known after the deployment
 
-    Shortened; for everything: offshoot show 1a2b3c4d5e6f --verbose
+    Shortened; --verbose says everything
     Plan 1a2b3c4d5e6f is not deployed yet. To deploy exactly this:
       offshoot deploy --plan 1a2b3c4d5e6f
     "#);
@@ -564,7 +564,7 @@ mod tests {
           be taken out of the synth
 
     Plan 1a2b3c4d5e6f is not deployed yet. To deploy exactly this:
-      offshoot deploy --plan 1a2b3c4d5e6f
+      offshoot deploy --plan 1a2b3c4d5e6f --dirty
     "#);
 
     #[test]
@@ -635,7 +635,7 @@ mod tests {
         = unchanged: prod-tenant-005, prod-tenant-016, prod-tenant-027, prod-tenant-038,
           prod-tenant-049, prod-tenant-060 and 21 more
 
-        Shortened; for everything: offshoot show 1a2b3c4d5e6f --verbose
+        Shortened; --verbose says everything
         Plan 1a2b3c4d5e6f deletes data: read it again before you deploy it. To deploy
         exactly this:
           offshoot deploy --plan 1a2b3c4d5e6f

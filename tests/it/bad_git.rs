@@ -69,8 +69,8 @@ fn changes_that_are_not_committed_are_refused() {
     app().stack(stack("prod-app").has("Queue", queue(60))).write(&world.repository().join("cdk.out"));
     let run = world.run("plan").refused();
     shows!(run.err, @"
-    error: reading the work tree: cdk.out/manifest.json, cdk.out/prod-app.assets.json, cdk.out/prod-app.template.json differ
-           from commit [commit]
+    error: reading the work tree: not as in commit [commit]: cdk.out/manifest.json, cdk.out/prod-app.assets.json,
+           cdk.out/prod-app.template.json
     next: commit the changes, or pass --dirty to take them along
     ");
     assert!(world.aws.journal().is_empty());
@@ -91,10 +91,10 @@ fn with_dirty_they_are_taken_along_and_said() {
       the stack does not exist
       + Queue  SQS::Queue
 
-    note: the work tree is dirty: notes.txt differ from commit [commit]
+    note: the work tree is dirty, not as in commit [commit]: notes.txt
 
     Plan [digest] is not deployed yet. To deploy exactly this:
-      offshoot deploy --plan [digest]
+      offshoot deploy --plan [digest] --dirty
     ");
     world.run("deploy --dirty").done();
     assert_eq!(world.state().expect("a state")["dirty"], true);

@@ -67,7 +67,7 @@ fn a_stage_with_review_is_refused() {
 #[test]
 fn a_stack_that_does_not_exist_is_refused() {
     let world = World::of(with("one"));
-    world.run("deploy --fast").failed().says("the stack does not exist yet").says("deploy it once without --fast");
+    world.run("deploy --fast").refused().says("the stack does not exist yet").says("deploy it once without --fast");
 }
 
 #[test]

@@ -431,7 +431,7 @@ In the app: `Prod/Edge`
 - the work tree has changes that are not committed: 3 files
 - Api/Python was bundled by the app itself, because its command hooks cannot be taken out of the synth
 
-Plan `1a2b3c4d5e6f` is not deployed yet. To deploy exactly this: `offshoot deploy --plan 1a2b3c4d5e6f`
+Plan `1a2b3c4d5e6f` is not deployed yet. To deploy exactly this: `offshoot deploy --plan 1a2b3c4d5e6f --dirty`
 "#);
 snapshot!(three_hundred_stacks_in_4000_characters, plan(&samples::many(), 4_000), @r#"
 ### `notes` → `prod`
