@@ -32,6 +32,7 @@ use tokio::sync::{Mutex, OnceCell};
 
 use crate::error::{Error, Result};
 use crate::names::{AccountId, Region};
+use crate::plan::state::DeployedStack;
 use budget::Budget;
 
 /// Who we are to AWS.
@@ -213,6 +214,13 @@ impl Aws {
         let key = SessionKey { account: account.clone(), region: region.clone(), role: role.cloned() };
         let cell = self.sessions.lock().await.entry(key).or_default().clone();
         cell.get_or_try_init(|| self.open(account, region, role, if_denied)).await.cloned()
+    }
+
+    /// The session for a stack that a stage's state knows, under the role that it was deployed with.
+    pub async fn session_of(&self, known: &DeployedStack) -> Result<Session> {
+        let (account, region) = (AccountId::new(&known.account), Region::new(&known.region));
+        let role = known.deploy_role.as_deref().map(Role::new);
+        self.session(&account, &region, role.as_ref(), IfDenied::UseOwn).await
     }
 
     async fn open(

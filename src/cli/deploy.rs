@@ -134,7 +134,7 @@ async fn work(common: &Common, args: &Args, watch: &Watch, printer: &Printer) ->
     if args.resume
         && let Some(applied) = resume(&intent, &desk, &tools, args).await?
     {
-        let ours = applied.revision == intent.revision.as_str() && !tools_dirty(&intent);
+        let ours = applied.revision == intent.revision.as_str() && !is_dirty(&intent);
         if ours || report::is_failure(&applied) {
             let timings = applied.timings.clone();
             return Ok(Outcome::Applied(Box::new(applied), timings));
@@ -179,7 +179,7 @@ async fn write_outputs(args: &Args, aws: &Aws, home: &Home, intent: &Intent) -> 
     report::write_outputs(path, &outputs)
 }
 
-fn tools_dirty(intent: &Intent) -> bool {
+fn is_dirty(intent: &Intent) -> bool {
     matches!(&intent.source, pipeline::stage::Source::Tree(tree) if !tree.dirty.is_empty())
 }
 

@@ -5,16 +5,15 @@ use std::sync::Arc;
 
 use super::apply::{self, Desk, Freshness, Order};
 use super::progress::{Stop, Teller};
+use crate::aws::Aws;
 use crate::aws::home::{ETag, Home};
 use crate::aws::lock::StageLock;
-use crate::aws::{Aws, IfDenied, Role};
 use crate::diff;
 use crate::error::{Error, Result};
-use crate::names::{AccountId, Region};
 use crate::plan::outcome::{Applied, Ended};
 use crate::plan::state::StageState;
-use crate::plan::stored::{Recipe, RoleRef, StoredPlan};
-use crate::plan::{Bound, Plan, StackAction, StackPlan, VERSION};
+use crate::plan::stored::{Recipe, StoredPlan};
+use crate::plan::{Plan, StackPlan, VERSION};
 
 /// What would be removed: every stack that the stage's state names and that is still there.
 pub async fn plan_removal(state: &StageState, aws: &Aws, retain: &[String]) -> Result<StoredPlan> {
@@ -22,37 +21,15 @@ pub async fn plan_removal(state: &StageState, aws: &Aws, retain: &[String]) -> R
     let mut recipes = BTreeMap::new();
     let identity = aws.identity().await?.clone();
     for (name, known) in &state.stacks {
-        let (account, region) = (AccountId::new(&known.account), Region::new(&known.region));
-        let role = known.deploy_role.as_deref().map(Role::new);
-        let session = aws.session(&account, &region, role.as_ref(), IfDenied::UseOwn).await?;
+        let session = aws.session_of(known).await?;
         let Some(deployed) = session.describe_stack(name).await? else { continue };
         let old = diff::parse_template(&session.template_of(&deployed.id).await?)?;
-        let before: Vec<String> =
+        let mut plan = StackPlan::deletion(name, known, "the stage is removed", deployed.id, deployed.last_updated);
+        plan.changes = diff::changes(Some(&old), None, &|_| None);
+        plan.depends_on =
             state.stacks.iter().filter(|(_, s)| s.depends_on.contains(name)).map(|(n, _)| n.clone()).collect();
-        stacks.push(StackPlan {
-            name: name.clone(),
-            display_name: String::new(),
-            action: StackAction::Delete,
-            why: "the stage is removed".into(),
-            account: known.account.clone(),
-            region: known.region.clone(),
-            change_set: None,
-            waits_for: Vec::new(),
-            depends_on: before,
-            changes: diff::changes(Some(&old), None, &|_| None),
-            iam: Vec::new(),
-            network: Vec::new(),
-            functions: Vec::new(),
-            outputs: Vec::new(),
-            bound: Bound { stack_id: Some(deployed.id), last_updated: Some(deployed.last_updated), ..Bound::default() },
-        });
-        let recipe = Recipe {
-            deploy_role: known.deploy_role.clone().map(|arn| RoleRef { arn, external_id: None }),
-            execution_role: known.execution_role.clone(),
-            retain: retain.to_vec(),
-            ..Recipe::default()
-        };
-        recipes.insert(name.clone(), recipe);
+        stacks.push(plan);
+        recipes.insert(name.clone(), Recipe::deletion(known, retain));
     }
     let plan = Plan {
         version: VERSION,

@@ -5,9 +5,8 @@ use std::path::Path;
 
 use futures_util::future::try_join_all;
 
-use crate::aws::{Aws, IfDenied, Role};
+use crate::aws::Aws;
 use crate::error::{Error, Result};
-use crate::names::{AccountId, Region};
 use crate::plan::StackAction;
 use crate::plan::outcome::{Applied, Ended};
 use crate::plan::state::StageState;
@@ -22,10 +21,7 @@ pub fn write_outputs(path: &Path, outputs: &BTreeMap<String, BTreeMap<String, St
 /// The outputs of every stack of the stage, as deployed now.
 pub async fn outputs_of(aws: &Aws, state: &StageState) -> Result<BTreeMap<String, BTreeMap<String, String>>> {
     let all = try_join_all(state.stacks.iter().map(|(name, stack)| async move {
-        let role = stack.deploy_role.as_deref().map(Role::new);
-        let (account, region) = (AccountId::new(&stack.account), Region::new(&stack.region));
-        let session = aws.session(&account, &region, role.as_ref(), IfDenied::UseOwn).await?;
-        let found = session.describe_stack(name).await?;
+        let found = aws.session_of(stack).await?.describe_stack(name).await?;
         Ok::<_, Error>((name.clone(), found.map(|s| s.outputs).unwrap_or_default()))
     }))
     .await?;

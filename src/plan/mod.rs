@@ -93,6 +93,36 @@ pub struct StackPlan {
     pub bound: Bound,
 }
 
+impl StackPlan {
+    /// The deletion of a stack that the stage has, as it stands now (`stack_id`, `last_updated`); what is lost with it
+    /// and what goes before it are the caller's to add.
+    pub fn deletion(
+        name: &str,
+        known: &state::DeployedStack,
+        why: &str,
+        stack_id: String,
+        last_updated: String,
+    ) -> Self {
+        StackPlan {
+            name: name.to_owned(),
+            display_name: String::new(),
+            action: StackAction::Delete,
+            why: why.to_owned(),
+            account: known.account.clone(),
+            region: known.region.clone(),
+            change_set: None,
+            waits_for: Vec::new(),
+            depends_on: Vec::new(),
+            changes: Vec::new(),
+            iam: Vec::new(),
+            network: Vec::new(),
+            functions: Vec::new(),
+            outputs: Vec::new(),
+            bound: Bound { stack_id: Some(stack_id), last_updated: Some(last_updated), ..Bound::default() },
+        }
+    }
+}
+
 /// What a stack's plan is bound to.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Bound {

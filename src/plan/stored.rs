@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::state::DeployedStack;
 use super::{Plan, StackPlan};
 use crate::error::{Error, Result};
 use crate::names::Digest;
@@ -45,6 +46,18 @@ pub struct Recipe {
     /// For a deletion: resources that CloudFormation could not delete before and now leaves behind.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub retain: Vec<String>,
+}
+
+impl Recipe {
+    /// How a stack that the stage has is deleted; `retain` is left behind where a deletion has failed before.
+    pub fn deletion(known: &DeployedStack, retain: &[String]) -> Self {
+        Recipe {
+            deploy_role: known.deploy_role.clone().map(|arn| RoleRef { arn, external_id: None }),
+            execution_role: known.execution_role.clone(),
+            retain: retain.to_vec(),
+            ..Recipe::default()
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -5,13 +5,12 @@ use std::collections::BTreeSet;
 use futures_util::future::try_join_all;
 
 use super::Planner;
-use crate::aws::{IfDenied, Role, recover};
+use crate::aws::recover;
 use crate::diff;
 use crate::error::Result;
-use crate::names::{AccountId, Region};
+use crate::plan::StackPlan;
 use crate::plan::state::DeployedStack;
-use crate::plan::stored::{Recipe, RoleRef};
-use crate::plan::{Bound, StackAction, StackPlan};
+use crate::plan::stored::Recipe;
 
 pub(super) async fn deletions(planner: &Planner<'_>) -> Result<Vec<(StackPlan, Option<Recipe>)>> {
     let Some((state, _)) = &planner.bench.state else { return Ok(Vec::new()) };
@@ -31,37 +30,15 @@ pub(super) async fn deletions(planner: &Planner<'_>) -> Result<Vec<(StackPlan, O
 }
 
 async fn one(planner: &Planner<'_>, name: &str, known: &DeployedStack) -> Result<Option<(StackPlan, Option<Recipe>)>> {
-    let (account, region) = (AccountId::new(&known.account), Region::new(&known.region));
-    let role = known.deploy_role.as_deref().map(Role::new);
-    let session = planner.bench.aws.session(&account, &region, role.as_ref(), IfDenied::UseOwn).await?;
+    let session = planner.bench.aws.session_of(known).await?;
     let Some(deployed) = session.describe_stack(name).await? else { return Ok(None) };
     // a deletion that failed before is simply tried again
     if deployed.status != "DELETE_FAILED" {
         recover::readiness(Some(&deployed))?;
     }
     let old = diff::parse_template(&session.template_of(&deployed.id).await?)?;
-    let changes = diff::changes_with(Some(&old), None, &|_| None, planner.target.secrets);
-    let plan = StackPlan {
-        name: name.to_owned(),
-        display_name: String::new(),
-        action: StackAction::Delete,
-        why: "the app no longer has this stack; it is deleted with --prune".into(),
-        account: known.account.clone(),
-        region: known.region.clone(),
-        change_set: None,
-        waits_for: Vec::new(),
-        depends_on: Vec::new(),
-        changes,
-        iam: Vec::new(),
-        network: Vec::new(),
-        functions: Vec::new(),
-        outputs: Vec::new(),
-        bound: Bound { stack_id: Some(deployed.id), last_updated: Some(deployed.last_updated), ..Bound::default() },
-    };
-    let recipe = Recipe {
-        deploy_role: known.deploy_role.clone().map(|arn| RoleRef { arn, external_id: None }),
-        execution_role: known.execution_role.clone(),
-        ..Recipe::default()
-    };
-    Ok(Some((plan, Some(recipe))))
+    let why = "the app no longer has this stack; it is deleted with --prune";
+    let mut plan = StackPlan::deletion(name, known, why, deployed.id, deployed.last_updated);
+    plan.changes = diff::changes_with(Some(&old), None, &|_| None, planner.target.secrets);
+    Ok(Some((plan, Some(Recipe::deletion(known, &[])))))
 }
