@@ -1,5 +1,7 @@
 //! Where a stage's small objects live in the account's bucket: state, stored plans, claims on stacks.
 
+mod pulls;
+
 use aws_sdk_s3::error::ProvideErrorMetadata;
 use aws_sdk_s3::primitives::ByteStream;
 use serde::de::DeserializeOwned;
@@ -151,7 +153,7 @@ impl Home {
         self.delete(&format!("{stage}.json")).await
     }
 
-    async fn read<T: DeserializeOwned>(&self, key: &str) -> Result<Option<(T, ETag)>> {
+    pub(super) async fn read<T: DeserializeOwned>(&self, key: &str) -> Result<Option<(T, ETag)>> {
         let Some((bytes, tag)) = self.read_bytes(key).await? else { return Ok(None) };
         let value = serde_json::from_slice(&bytes).map_err(|e| {
             Error::failed(

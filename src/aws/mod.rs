@@ -14,6 +14,7 @@ pub mod lookup;
 pub mod publish;
 pub mod recover;
 pub mod stacks;
+pub mod web_identity;
 mod xml;
 
 #[cfg(test)]
@@ -34,6 +35,7 @@ use crate::error::{Error, Result};
 use crate::names::{AccountId, Region};
 use crate::plan::state::DeployedStack;
 use budget::Budget;
+pub use web_identity::WebIdentity;
 
 /// Who we are to AWS.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,6 +104,8 @@ pub struct Door {
     /// The stage's plan or apply role, assumed before anything else.
     pub role: Option<Role>,
     pub pace: Option<Pace>,
+    /// How `role` is assumed where the environment holds no credentials.
+    pub web_identity: Option<WebIdentity>,
 }
 
 /// The way to AWS for one run: a base identity and cached sessions made from it.
@@ -184,6 +188,11 @@ impl Aws {
 
     pub fn region(&self) -> &Region {
         &self.region
+    }
+
+    /// How often something that is under way is asked about.
+    pub fn pace(&self) -> Pace {
+        self.pace
     }
 
     /// Asks STS who we are, once. Errors: no or expired credentials, STS out of reach.

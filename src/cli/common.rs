@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::names::{Branch, Region};
 use crate::pipeline::event::{About, Dirty, Event, Place};
 use crate::pipeline::progress::{Stop, Teller};
-use crate::pipeline::stage::{self, Intent, Source};
+use crate::pipeline::stage::{self, Intent};
 use crate::pipeline::{self, SandboxMode, Tools};
 use crate::render::{Colour, Detail, Style};
 
@@ -159,6 +159,7 @@ impl Common {
             config: self.config.clone(),
             region: self.region.as_deref().map(Region::new),
             profile: self.profile.clone(),
+            web_identity: None,
         })
     }
 
@@ -204,18 +205,6 @@ fn cache_home() -> Result<PathBuf> {
 fn terminal_width() -> usize {
     let columns = rustix::termios::tcgetwinsize(std::io::stderr()).map(|s| usize::from(s.ws_col)).unwrap_or(0);
     if columns >= 40 { columns } else { 100 }
-}
-
-/// The bootstrap qualifier of the app's `cdk.json`, which names the account's bucket and roles.
-pub async fn qualifier(intent: &Intent) -> String {
-    let path = intent.app.path.join("cdk.json");
-    let bytes = match &intent.source {
-        Source::Tree(tree) => std::fs::read(tree.root.join(path)).ok(),
-        Source::Mirror(mirror) => mirror.read_file(&intent.revision, &path).ok().flatten(),
-    };
-    let json: Option<serde_json::Value> = bytes.and_then(|b| serde_json::from_slice(&b).ok());
-    let found = json.as_ref().and_then(|j| j.get("context")?.get("@aws-cdk/core:bootstrapQualifier")?.as_str());
-    found.unwrap_or("hnb659fds").to_owned()
 }
 
 /// Decides what is meant, with the tools for it.

@@ -13,13 +13,13 @@ use super::tell::Watch;
 use super::{End, common, plan};
 use crate::aws::Aws;
 use crate::aws::home::Home;
-use crate::aws::lock::{Asker, StageLock};
 use crate::error::{Error, Result};
-use crate::names::Digest;
 use crate::pipeline::apply::{self, Freshness, Order, Prune, Recover, Wait};
+use crate::pipeline::hold::{self, Patience};
 use crate::pipeline::stage::Intent;
-use crate::pipeline::{self, As, Desk, Tools, fast, report};
+use crate::pipeline::{self, As, Desk, Tools, fast, kept, report};
 use crate::plan::outcome::{Applied, Ended};
+use crate::plan::state::Approval;
 use crate::plan::stored::StoredPlan;
 use crate::render;
 
@@ -83,6 +83,18 @@ impl Args {
         }
         recover
     }
+
+    fn order(&self, intent: &Intent, run: String, freshness: Freshness, approval: Option<Approval>) -> Order {
+        let prune = self.prune || intent.stage.rule.prune == crate::config::Prune::Always;
+        Order {
+            run,
+            freshness,
+            prune: if prune { Prune::Delete } else { Prune::Keep },
+            wait: if self.no_wait { Wait::No } else { Wait::ForEnd },
+            recover: self.recover(),
+            approval,
+        }
+    }
 }
 
 pub async fn run(common: &Common, args: Args, printer: &Printer) -> Result<End> {
@@ -129,8 +141,7 @@ enum Outcome {
 
 async fn work(common: &Common, args: &Args, watch: &Watch, printer: &Printer) -> Result<Outcome> {
     let (event, tools, intent) = watch.guard(common::decide(common, watch.teller(), watch.stop())).await?;
-    let qualifier = common::qualifier(&intent).await;
-    let mut desk = watch.guard(pipeline::desk(&intent, &event, As::Applier, &tools, &qualifier)).await?;
+    let mut desk = watch.guard(pipeline::desk(&intent, &event, As::Applier, &tools)).await?;
     if args.resume
         && let Some(applied) = resume(&intent, &desk, &tools, args).await?
     {
@@ -148,7 +159,7 @@ async fn work(common: &Common, args: &Args, watch: &Watch, printer: &Printer) ->
         Some(name) => (given(name, &intent, &desk).await?, Freshness::Stored),
         None => (watch.guard(make(&intent, &desk, &tools)).await?, Freshness::JustPlanned),
     };
-    if !stored.plan.has_changes() && gate::is_recorded(&stored.plan, &desk) {
+    if !stored.plan.has_changes() && kept::is_recorded(&stored.plan, &desk) {
         write_outputs(args, &desk.aws, &desk.home, &intent).await?;
         return Ok(Outcome::Nothing(Box::new(stored)));
     }
@@ -156,10 +167,10 @@ async fn work(common: &Common, args: &Args, watch: &Watch, printer: &Printer) ->
         gate::Passed::Yes(approval) => approval,
         gate::Passed::No => return Ok(Outcome::Declined),
     };
-    let run = run_id();
-    let lock = take_lock(&intent, &desk, &run, "deploy").await?;
+    let order = args.order(&intent, hold::run_id(), freshness, approval);
+    let lock = hold::take(&intent, &desk, &order.run, "deploy", Patience::No, &tools.teller).await?;
     let (aws, home) = (desk.aws.clone(), desk.home.clone());
-    let applied = locked(&stored, freshness, approval, &intent, desk, &tools, args, (run, &lock)).await;
+    let applied = pipeline::execute(&stored, &order, &intent, desk, &tools, &lock).await;
     lock.release().await;
     let applied = applied?;
     write_outputs(args, &aws, &home, &intent).await?;
@@ -192,9 +203,9 @@ async fn make(intent: &Intent, desk: &Desk, tools: &Tools) -> Result<StoredPlan>
 async fn given(name: &str, intent: &Intent, desk: &Desk) -> Result<StoredPlan> {
     let stored = match show::from_file(name)? {
         Some(stored) => stored,
-        None => show::fetch(desk, intent.stage.name.as_str(), name).await?,
+        None => kept::fetch(desk, intent.stage.name.as_str(), name).await?,
     };
-    is_for(&stored, name, intent, desk)?;
+    kept::is_for(&stored, name, intent, desk)?;
     if stored.plan.revision != intent.revision.as_str() {
         let planned = stored.plan.revision.get(..8).unwrap_or(&stored.plan.revision);
         let what = format!("it is of commit {planned}, and the branch is at {} now", intent.revision.short());
@@ -204,90 +215,12 @@ async fn given(name: &str, intent: &Intent, desk: &Desk) -> Result<StoredPlan> {
     Ok(stored)
 }
 
-/// Errors (`plan.other`): it was made for something else.
-fn is_for(stored: &StoredPlan, name: &str, intent: &Intent, desk: &Desk) -> Result<()> {
-    let plan = &stored.plan;
-    let checks = [
-        ("repository", plan.repository.as_str(), intent.repository.as_str()),
-        ("app", plan.app.as_str(), intent.app.name.as_str()),
-        ("stage", plan.stage.as_str(), intent.stage.name.as_str()),
-        ("account", plan.account.as_str(), desk.account.as_str()),
-        ("region", plan.region.as_str(), desk.region.as_str()),
-    ];
-    match checks.iter().find(|(_, planned, here)| planned != here) {
-        None => Ok(()),
-        Some((what, planned, here)) => Err(Error::refused(
-            "plan.other",
-            format!("applying the plan {name}"),
-            format!("it is of {what} {planned}, this is {what} {here}"),
-        )
-        .next("name the right stage with --stage, or make a plan for this one")),
-    }
-}
-
-/// Under the lock: nobody may have deployed since we looked; then the plan is executed.
-#[allow(clippy::too_many_arguments)] // the pieces of one call, put together in `work` alone
-async fn locked(
-    stored: &StoredPlan,
-    freshness: Freshness,
-    approval: Option<crate::plan::state::Approval>,
-    intent: &Intent,
-    desk: Desk,
-    tools: &Tools,
-    args: &Args,
-    (run, lock): (String, &StageLock),
-) -> Result<Applied> {
-    let seen = desk.state.as_ref().map(|(_, tag)| tag.clone());
-    let state = desk.home.state(intent.stage.name.as_str()).await?;
-    if freshness == Freshness::JustPlanned && state.as_ref().map(|(_, tag)| tag.clone()) != seen {
-        return Err(Error::refused(
-            "plan.stale",
-            "applying the plan",
-            "another run deployed this stage while the plan was made",
-        )
-        .next("deploy again: a new plan is made"));
-    }
-    let prune = args.prune || intent.stage.rule.prune == crate::config::Prune::Always;
-    let order = Order {
-        run,
-        freshness,
-        prune: if prune { Prune::Delete } else { Prune::Keep },
-        wait: if args.no_wait { Wait::No } else { Wait::ForEnd },
-        recover: args.recover(),
-        approval,
-    };
-    apply::apply(stored, &order, apply_desk(desk.aws, desk.home, state, tools), lock).await
-}
-
-fn apply_desk(
-    aws: std::sync::Arc<crate::aws::Aws>,
-    home: Home,
-    state: Option<(crate::plan::state::StageState, crate::aws::home::ETag)>,
-    tools: &Tools,
-) -> apply::Desk {
-    apply::Desk { aws, home, state, teller: tools.teller.clone(), stop: tools.stop.clone() }
-}
-
 /// Goes on with a killed run, if there is one.
 async fn resume(intent: &Intent, desk: &Desk, tools: &Tools, args: &Args) -> Result<Option<Applied>> {
-    let stage = intent.stage.name.as_str();
     let Some(mark) = desk.state.as_ref().and_then(|(s, _)| s.run.clone()) else { return Ok(None) };
-    tools.teller.note(format!("going on with the run of {}", mark.started));
-    let stored = show::fetch(desk, stage, &mark.plan).await?;
-    is_for(&stored, &mark.plan, intent, desk)?;
-    let lock = take_lock(intent, desk, &mark.id, "resumed deploy").await?;
-    let prune = args.prune || intent.stage.rule.prune == crate::config::Prune::Always;
-    let order = Order {
-        run: mark.id,
-        freshness: Freshness::Resumed,
-        prune: if prune { Prune::Delete } else { Prune::Keep },
-        wait: if args.no_wait { Wait::No } else { Wait::ForEnd },
-        recover: args.recover(),
-        approval: None,
-    };
-    let state = desk.home.state(stage).await?;
-    let applied =
-        apply::apply(&stored, &order, apply_desk(desk.aws.clone(), desk.home.clone(), state, tools), &lock).await;
+    let order = args.order(intent, mark.id.clone(), Freshness::Resumed, None);
+    let lock = hold::take(intent, desk, &mark.id, "resumed deploy", Patience::No, &tools.teller).await?;
+    let applied = pipeline::resume(&mark, &order, intent, desk, tools, &lock).await;
     lock.release().await;
     applied.map(Some)
 }
@@ -296,7 +229,7 @@ async fn run_fast(intent: &Intent, desk: &Desk, tools: &Tools, watch: &Watch) ->
     gate::may_be_fast(intent)?;
     let synthesized = watch.guard(pipeline::synthesize(intent, desk, tools)).await?;
     let target = pipeline::target(intent, desk, &synthesized, tools);
-    let lock = take_lock(intent, desk, &run_id(), "fast deploy").await?;
+    let lock = hold::take(intent, desk, &hold::run_id(), "fast deploy", Patience::No, &tools.teller).await?;
     let desk = fast::FastDesk {
         aws: desk.aws.clone(),
         home: desk.home.clone(),
@@ -310,29 +243,4 @@ async fn run_fast(intent: &Intent, desk: &Desk, tools: &Tools, watch: &Watch) ->
     let mut timings = synthesized.timings.clone();
     timings.extend(applied.timings.clone());
     Ok(Outcome::Applied(Box::new(applied), timings))
-}
-
-pub(super) async fn take_lock(intent: &Intent, desk: &Desk, run: &str, what: &str) -> Result<StageLock> {
-    let stage = intent.stage.name.as_str();
-    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    let asker = Asker {
-        what: format!("{what} of {stage} at {}", intent.revision.short()),
-        run: run.to_owned(),
-        host,
-        pid: std::process::id(),
-    };
-    StageLock::take(&desk.home, stage, asker, is_alive).await
-}
-
-/// Whether a process of this machine still runs.
-fn is_alive(pid: u32) -> bool {
-    let Some(pid) = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw) else { return false };
-    rustix::process::test_kill_process(pid) != Err(rustix::io::Errno::SRCH)
-}
-
-/// Names a run: unique, and fit for a `ClientRequestToken`.
-pub(super) fn run_id() -> String {
-    let moment = jiff::Timestamp::now();
-    let unique = Digest::of(format!("{} {}", moment.as_nanosecond(), std::process::id()));
-    format!("{}-{}", moment.as_second(), &unique.as_str()[..8])
 }

@@ -33,8 +33,7 @@ pub async fn run(common: &Common, _args: Args, printer: &Printer) -> Result<End>
 async fn read(common: &Common, watch: &Watch) -> Result<Vec<(String, BTreeMap<String, String>)>> {
     let common = common.about_deployed();
     let (event, tools, intent) = common::decide(&common, watch.teller(), watch.stop()).await?;
-    let qualifier = common::qualifier(&intent).await;
-    let desk = pipeline::desk(&intent, &event, As::Planner, &tools, &qualifier).await?;
+    let desk = pipeline::desk(&intent, &event, As::Planner, &tools).await?;
     let Some((state, _)) = &desk.state else {
         let what = format!("stage {} has nothing deployed", intent.stage.name);
         return Err(

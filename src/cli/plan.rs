@@ -52,8 +52,7 @@ fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
 
 async fn make(common: &Common, watch: &Watch) -> Result<StoredPlan> {
     let (event, tools, intent) = common::decide(common, watch.teller(), watch.stop()).await?;
-    let qualifier = common::qualifier(&intent).await;
-    let desk = pipeline::desk(&intent, &event, As::Planner, &tools, &qualifier).await?;
+    let desk = pipeline::desk(&intent, &event, As::Planner, &tools).await?;
     let synthesized = pipeline::synthesize(&intent, &desk, &tools).await?;
     pipeline::plan(&intent, &desk, &synthesized, &tools).await
 }

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use super::ask::{Answer, ask};
 use super::common::{Common, Format};
-use super::deploy::{run_id, take_lock};
 use super::printer::Printer;
 use super::tell::Watch;
 use super::{End, common};
 use crate::config::Protection;
 use crate::error::{Error, Result};
+use crate::pipeline::hold::{self, Patience};
 use crate::pipeline::remove::{self, Removal};
 use crate::pipeline::stage::Intent;
 use crate::pipeline::{self, As, Desk};
@@ -64,8 +64,7 @@ async fn work(common: &Common, args: &Args, watch: &Watch, printer: &Printer) ->
         return Err(Error::refused("stage.protected", format!("removing stage {stage}"), "the stage is protected")
             .next("take `protect: true` from its rule in offshoot.yml first, in a commit that somebody reviews"));
     }
-    let qualifier = common::qualifier(&intent).await;
-    let desk = watch.guard(pipeline::desk(&intent, &event, As::Applier, &tools, &qualifier)).await?;
+    let desk = watch.guard(pipeline::desk(&intent, &event, As::Applier, &tools)).await?;
     let Desk { aws, home, state, .. } = &desk;
     let Some(known) = state else { return Ok(Outcome::Nothing(Box::new(nothing(&intent)))) };
     let stored = watch.guard(remove::plan_removal(&known.0, aws, &args.retain)).await?;
@@ -86,8 +85,8 @@ async fn work(common: &Common, args: &Args, watch: &Watch, printer: &Printer) ->
             }
         }
     }
-    let run = run_id();
-    let lock = take_lock(&intent, &desk, &run, "removal").await?;
+    let run = hold::run_id();
+    let lock = hold::take(&intent, &desk, &run, "removal", Patience::No, &tools.teller).await?;
     let removal = Removal {
         aws: aws.clone(),
         home: home.clone(),

@@ -5,7 +5,7 @@ use super::printer::Printer;
 use super::tell::Watch;
 use super::{End, common, plan};
 use crate::error::{Error, Result};
-use crate::pipeline::{self, As, Desk};
+use crate::pipeline::{self, As};
 use crate::plan::stored::StoredPlan;
 
 #[derive(Debug, clap::Args)]
@@ -50,30 +50,6 @@ fn is_digest(name: &str) -> bool {
 async fn from_bucket(common: &Common, watch: &Watch, digest: &str) -> Result<StoredPlan> {
     let common = common.about_deployed();
     let (event, tools, intent) = common::decide(&common, watch.teller(), watch.stop()).await?;
-    let qualifier = common::qualifier(&intent).await;
-    let desk = pipeline::desk(&intent, &event, As::Planner, &tools, &qualifier).await?;
-    fetch(&desk, intent.stage.name.as_str(), digest).await
-}
-
-/// The stage's stored plan with that digest.
-pub async fn fetch(desk: &Desk, stage: &str, digest: &str) -> Result<StoredPlan> {
-    let Some(text) = desk.home.plan(stage, digest).await? else {
-        return Err(Error::usage(
-            "plan.missing",
-            format!("looking for the plan {digest}"),
-            format!("stage {stage} has none of that digest in bucket {}", desk.home.bucket()),
-        )
-        .next("make one: offshoot plan"));
-    };
-    let stored = StoredPlan::parse(&text, digest)?;
-    // the key is only a name: what was asked for, read and approved is the content
-    if !stored.plan.digest.starts_with(digest) {
-        return Err(Error::refused(
-            "plan.tampered",
-            format!("reading the plan {digest}"),
-            format!("under this name lies the plan {}", stored.plan.digest),
-        )
-        .next("somebody put another plan in its place; make a new one: offshoot plan"));
-    }
-    Ok(stored)
+    let desk = pipeline::desk(&intent, &event, As::Planner, &tools).await?;
+    pipeline::kept::fetch(&desk, intent.stage.name.as_str(), digest).await
 }

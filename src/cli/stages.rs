@@ -53,8 +53,7 @@ async fn read(common: &Common, watch: &Watch) -> Result<Vec<StageRow>> {
             ..StageRow::default()
         })
         .collect();
-    let qualifier = common::qualifier(&intent).await;
-    let desk = pipeline::desk(&intent, &event, As::Planner, &tools, &qualifier).await?;
+    let desk = pipeline::desk(&intent, &event, As::Planner, &tools).await?;
     for name in desk.home.stages().await? {
         let Some((state, _)) = desk.home.state(&name).await? else { continue };
         let row = match rows.iter_mut().find(|r| r.stage == name) {

@@ -26,8 +26,7 @@ pub async fn run(common: &Common, _args: Args, printer: &Printer) -> Result<End>
 async fn break_lock(common: &Common, watch: &Watch) -> Result<(String, Option<Holder>)> {
     let common = common.about_deployed();
     let (event, tools, intent) = common::decide(&common, watch.teller(), watch.stop()).await?;
-    let qualifier = common::qualifier(&intent).await;
-    let desk = pipeline::desk(&intent, &event, As::Applier, &tools, &qualifier).await?;
+    let desk = pipeline::desk(&intent, &event, As::Applier, &tools).await?;
     let holder = StageLock::unlock(&desk.home, intent.stage.name.as_str()).await?;
     Ok((intent.stage.name.to_string(), holder))
 }

@@ -229,7 +229,8 @@ fn settings(node: &Node, mut rule: StageRule) -> StageRule {
     };
     if let Some(approvals) = node.get("approvals") {
         let count = approvals.get("count").and_then(Node::count).and_then(|n| u32::try_from(n).ok());
-        rule.approvals = Approvals { count: count.unwrap_or(1), from: texts(approvals.get("from")) };
+        rule.approvals =
+            Approvals { count: count.unwrap_or(1), from: texts(approvals.get("from")), ..Default::default() };
     }
     rule.protect = if flag(node, "protect") { Protection::On } else { Protection::Off };
     rule.drift = node.get("drift").map(drift);

@@ -53,7 +53,7 @@ fn the_example_of_the_design_is_read_whole() {
     assert_eq!(prod.aws.account, Some(AccountId::from("111111111111")));
     assert_eq!(prod.aws.region.as_ref().map(|r| r.as_str()), Some("us-east-1"));
     assert_eq!(prod.apply, ApplyRule::Approved);
-    assert_eq!(prod.approvals, Approvals { count: 2, from: vec!["@acme/platform".to_owned()] });
+    assert_eq!(prod.approvals, Approvals { count: 2, from: vec!["@acme/platform".to_owned()], ..Approvals::default() });
     assert_eq!(prod.protect, Protection::On);
     assert_eq!(prod.expires_s, None, "a protected stage does not take the default");
     assert_eq!(prod.drift, Some(Drift { schedule: "0 6 * * *".to_owned(), action: DriftAction::Report }));

@@ -45,6 +45,8 @@ pub struct App {
     pub memory_mb: u64,
     pub context: serde_json::Map<String, serde_json::Value>,
     pub env: BTreeMap<String, String>,
+    /// The stack output with the address at which the app answers.
+    pub url: Option<String>,
 }
 
 impl App {
@@ -63,6 +65,7 @@ impl App {
             memory_mb: 4096,
             context: serde_json::Map::new(),
             env: BTreeMap::new(),
+            url: None,
         }
     }
 }
@@ -134,6 +137,11 @@ pub struct StageRule {
     pub aws: Aws,
     pub apply: ApplyRule,
     pub approvals: Approvals,
+    /// `@name` or `@organization/team`: who may deploy, remove, roll back and unlock the stage by command; anyone who
+    /// may write where empty.
+    pub deployers: Vec<String>,
+    /// What is done for pull requests that are drafts.
+    pub drafts: Drafts,
     pub protect: Protection,
     pub drift: Option<Drift>,
     pub expires_s: Option<u64>,
@@ -160,6 +168,8 @@ impl StageRule {
             aws: Aws::default(),
             apply: ApplyRule::Auto,
             approvals: Approvals::default(),
+            deployers: Vec::new(),
+            drafts: Drafts::Plan,
             protect: Protection::Off,
             drift: None,
             expires_s: None,
@@ -224,12 +234,33 @@ pub struct Approvals {
     pub count: u32,
     /// `@name` or `@organization/team`; anyone who may write where empty.
     pub from: Vec<String>,
+    pub codeowners: Codeowners,
 }
 
 impl Default for Approvals {
     fn default() -> Self {
-        Approvals { count: 1, from: Vec::new() }
+        Approvals { count: 1, from: Vec::new(), codeowners: Codeowners::Ignore }
     }
+}
+
+/// Whether the owners of changed files have to approve too.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Codeowners {
+    #[default]
+    Ignore,
+    /// Every changed file with owners needs the approval of one of them.
+    Required,
+}
+
+/// What is done for a pull request as long as it is a draft.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Drafts {
+    Ignore,
+    /// Planned, not deployed.
+    #[default]
+    Plan,
+    /// As if it were no draft.
+    Deploy,
 }
 
 /// Whether a stage is kept from removal, expiry, live sessions and fast deploys.

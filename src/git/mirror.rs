@@ -23,6 +23,7 @@ pub(super) const KEPT: &str = "refs/offshoot/commit";
 const TIPS: &str = "refs/offshoot/tip";
 
 /// The kept copy of one repository, below `<cache>/git`.
+#[derive(Clone)]
 pub struct Mirror {
     pub(super) remote: Remote,
     pub(super) dir: PathBuf,

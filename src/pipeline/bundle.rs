@@ -8,7 +8,7 @@ use super::checkout::{Kind, Tree};
 use super::stage::Intent;
 use crate::config::AppKind;
 use crate::error::Result;
-use crate::toolchain::{self, DepsRequest, Installed, Limits, Trust};
+use crate::toolchain::{self, DepsRequest, Installed, Limits};
 
 /// Installing may be slow on a cold cache, whatever the app's own limits are.
 const INSTALL_TIME_S: u64 = 900;
@@ -26,7 +26,7 @@ pub async fn prepare(intent: &Intent, tree: &Tree, tools: &Tools) -> Result<BTre
         app_dir: tree.root.join(&intent.app.path),
         project_root: tree.root.clone(),
         cache_dir: tools.cache_dir.clone(),
-        trust: Trust::Trusted,
+        trust: intent.trust,
         sandbox: tools.sandbox,
         limits: Limits { time_s: INSTALL_TIME_S, memory_mb: intent.app.memory_mb },
         cancel: tools.stop.begin_nothing.clone(),

@@ -12,6 +12,8 @@ pub mod report;
 pub mod tidy;
 pub mod fast;
 pub mod remove;
+pub mod hold;
+pub mod kept;
 pub mod progress;
 pub mod reading;
 
@@ -22,19 +24,22 @@ use std::time::Instant;
 
 use crate::assembly::Assembly;
 use crate::aws::home::{ETag, Home};
+use crate::aws::lock::StageLock;
 use crate::aws::{Aws, Door, IfDenied, Pace, Role};
 use crate::config::{Express, Stage};
 use crate::diff::Secrets;
 use crate::error::{Error, Result};
 use crate::names::{AccountId, Region};
-use crate::plan::state::StageState;
+use crate::plan::outcome::Applied;
+use crate::plan::state::{RunMark, StageState};
 use crate::plan::stored::{Rollout, StoredPlan};
+use apply::{Freshness, Order};
 use changed::{Affected, Facts};
 use checkout::Tree;
 use event::Event;
 use plan::{Accounts, Bundle, Target, Workbench};
 use progress::{Stop, Teller};
-use stage::Intent;
+use stage::{Intent, Source};
 
 pub use crate::toolchain::{SandboxMode, Trust};
 
@@ -81,7 +86,8 @@ pub fn now() -> String {
 }
 
 /// Opens AWS for a stage and reads its state. Errors: no region, no credentials, wrong account.
-pub async fn desk(intent: &Intent, event: &Event, role: As, tools: &Tools, qualifier: &str) -> Result<Desk> {
+pub async fn desk(intent: &Intent, event: &Event, role: As, tools: &Tools) -> Result<Desk> {
+    let qualifier = qualifier(intent);
     let aws = Arc::new(Aws::connect(door(&intent.stage, event, role, tools)).await?);
     let identity = aws.identity().await?.clone();
     let account = intent.stage.rule.aws.account.clone().unwrap_or_else(|| identity.account.clone());
@@ -102,6 +108,21 @@ pub async fn desk(intent: &Intent, event: &Event, role: As, tools: &Tools, quali
     Ok(Desk { aws, home, state, account, region })
 }
 
+/// The bootstrap qualifier of the app's `cdk.json`, which names the account's bucket and roles. A pull request may not
+/// name other ones than the default branch does: approvals and locks would be looked for where it pleases.
+fn qualifier(intent: &Intent) -> String {
+    let path = intent.app.path.join("cdk.json");
+    let bytes = match &intent.source {
+        Source::Tree(tree) => std::fs::read(tree.root.join(path)).ok(),
+        Source::Mirror(mirror) => {
+            mirror.read_file(intent.rules.as_ref().unwrap_or(&intent.revision), &path).ok().flatten()
+        }
+    };
+    let json: Option<serde_json::Value> = bytes.and_then(|b| serde_json::from_slice(&b).ok());
+    let found = json.as_ref().and_then(|j| j.get("context")?.get("@aws-cdk/core:bootstrapQualifier")?.as_str());
+    found.unwrap_or("hnb659fds").to_owned()
+}
+
 fn door(stage: &Stage, event: &Event, role: As, tools: &Tools) -> Door {
     let rule = &stage.rule.aws;
     let role = match role {
@@ -113,6 +134,7 @@ fn door(stage: &Stage, event: &Event, role: As, tools: &Tools) -> Door {
         region: event.region.clone().or_else(|| rule.region.clone()),
         role: role.map(Role::new),
         pace: tools.pace,
+        web_identity: event.web_identity.clone(),
     }
 }
 
@@ -186,4 +208,47 @@ pub fn target(intent: &Intent, desk: &Desk, synthesized: &Synthesized, tools: &T
         secrets: tools.secrets,
         accounts: if intent.stage.rule.aws.account.is_some() { Accounts::Own } else { Accounts::Any },
     }
+}
+
+/// Step 8, under the lock: nobody may have deployed since we looked; then the plan is executed.
+pub async fn execute(
+    stored: &StoredPlan,
+    order: &Order,
+    intent: &Intent,
+    desk: Desk,
+    tools: &Tools,
+    lock: &StageLock,
+) -> Result<Applied> {
+    let seen = desk.state.as_ref().map(|(_, tag)| tag.clone());
+    let state = desk.home.state(intent.stage.name.as_str()).await?;
+    if order.freshness == Freshness::JustPlanned && state.as_ref().map(|(_, tag)| tag.clone()) != seen {
+        return Err(Error::refused(
+            "plan.stale",
+            "applying the plan",
+            "another run deployed this stage while the plan was made",
+        )
+        .next("deploy again: a new plan is made"));
+    }
+    apply::apply(stored, order, apply_desk(desk.aws, desk.home, state, tools), lock).await
+}
+
+/// Goes on with a run that was killed; `order.run` is the run's own id.
+pub async fn resume(
+    mark: &RunMark,
+    order: &Order,
+    intent: &Intent,
+    desk: &Desk,
+    tools: &Tools,
+    lock: &StageLock,
+) -> Result<Applied> {
+    tools.teller.note(format!("going on with the run of {}", mark.started));
+    let stage = intent.stage.name.as_str();
+    let stored = kept::fetch(desk, stage, &mark.plan).await?;
+    kept::is_for(&stored, &mark.plan, intent, desk)?;
+    let state = desk.home.state(stage).await?;
+    apply::apply(&stored, order, apply_desk(desk.aws.clone(), desk.home.clone(), state, tools), lock).await
+}
+
+fn apply_desk(aws: Arc<Aws>, home: Home, state: Option<(StageState, ETag)>, tools: &Tools) -> apply::Desk {
+    apply::Desk { aws, home, state, teller: tools.teller.clone(), stop: tools.stop.clone() }
 }

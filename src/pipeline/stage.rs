@@ -10,11 +10,13 @@ use crate::config::{self, App, Config, GitRef, Stage};
 use crate::error::{Error, Result};
 use crate::git::{Limits, Mirror, Remote, Token, Wanted, WorkTree};
 use crate::names::{Branch, RepositoryId, Revision};
+use crate::toolchain::Trust;
 
 /// The configuration's usual name.
 pub const FILE: &str = "offshoot.yml";
 
 /// Where the files come from.
+#[derive(Clone)]
 pub enum Source {
     Tree(WorkTree),
     Mirror(Mirror),
@@ -28,16 +30,23 @@ pub struct Intent {
     pub app: App,
     pub stage: Stage,
     pub config: Config,
+    /// The commit whose rules and account settings count, where they may not come from `revision` itself.
+    pub rules: Option<Revision>,
+    pub trust: Trust,
     pub notes: Vec<String>,
 }
 
 /// A repository that was opened, with its configuration.
+#[derive(Clone)]
 pub struct Opened {
     pub source: Source,
     pub repository: RepositoryId,
     pub revision: Revision,
     pub git_ref: Option<GitRef>,
     pub config: Config,
+    /// The commit whose rules and account settings count, where they may not come from `revision` itself.
+    pub rules: Option<Revision>,
+    pub trust: Trust,
     /// There is no configuration file: stages are named after branches.
     pub notes: Vec<String>,
 }
@@ -52,15 +61,15 @@ pub async fn decide(event: &Event, tools: &Tools) -> Result<Intent> {
         return Err(Error::usage("config.app_not_in_stage", "choosing the stage", what)
             .next("name another stage, or add the app under `apps:` of the stage"));
     }
-    Ok(Intent {
-        source: opened.source,
-        repository: opened.repository,
-        revision: opened.revision,
-        app,
-        stage,
-        config: opened.config,
-        notes: opened.notes,
-    })
+    Ok(opened.intent(app, stage))
+}
+
+impl Opened {
+    /// What is meant with one app and one stage of the repository.
+    pub fn intent(self, app: App, stage: Stage) -> Intent {
+        let Opened { source, repository, revision, config, rules, trust, notes, git_ref: _ } = self;
+        Intent { source, repository, revision, app, stage, config, rules, trust, notes }
+    }
 }
 
 /// Opens the repository and reads its configuration: for a repository by address that of its default branch.
@@ -69,6 +78,10 @@ pub async fn open(event: &Event, tools: &Tools) -> Result<Opened> {
         Place::Here { folder, dirty } => here(event, folder, *dirty).await,
         Place::Repository { address, branch, revision } => {
             there(event, tools, address, branch.as_ref(), revision.as_deref()).await
+        }
+        Place::Forge { address, token, revision, git_ref, trust } => {
+            let remote = Remote::parse(address)?.with_token(token.clone());
+            on_forge(event, tools, remote, revision, (git_ref, *trust)).await
         }
     }
 }
@@ -114,6 +127,8 @@ async fn here(event: &Event, folder: &Path, dirty: Dirty) -> Result<Opened> {
         revision: tree.head.clone(),
         git_ref,
         config,
+        rules: None,
+        trust: Trust::Trusted,
         notes,
         source: Source::Tree(tree),
     })
@@ -157,6 +172,45 @@ async fn there(
         revision,
         git_ref: branch.map(GitRef::Branch),
         config,
+        rules: None,
+        trust: Trust::Trusted,
+        notes,
+        source: Source::Mirror(mirror),
+    })
+}
+
+/// The rules come from the default branch: what a commit of another branch says about itself does not count.
+async fn on_forge(
+    event: &Event,
+    tools: &Tools,
+    remote: Remote,
+    revision: &Revision,
+    (git_ref, trust): (&GitRef, Trust),
+) -> Result<Opened> {
+    let mirror = Mirror::open(&tools.cache_dir, remote, Limits::default(), CancellationToken::new(), None)?;
+    let rules = mirror.bring(&Wanted::DefaultBranch).await?;
+    mirror.fetch(revision).await?;
+    let file = event.config.clone().unwrap_or_else(|| PathBuf::from(FILE));
+    let text = mirror.read_file(&rules, &file)?.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    match (&text, &event.config) {
+        (None, Some(named)) => {
+            let what = format!("the default branch has no {}", named.display());
+            return Err(Error::usage("config.missing", "reading the configuration", what)
+                .next("check the `config` input; the file is read from the default branch"));
+        }
+        (None, None) => named_right(|name| mirror.read_file(&rules, Path::new(name)).ok().flatten().is_some())?,
+        (Some(_), _) => {}
+    }
+    let listed = mirror.list_files(revision)?.iter().map(|p| p.to_string_lossy().into_owned()).collect::<Vec<_>>();
+    let mut notes = Vec::new();
+    let config = understand(text.map(|text| (file, text)), &listed, &mut notes)?;
+    Ok(Opened {
+        repository: mirror.repository(),
+        revision: revision.clone(),
+        git_ref: Some(git_ref.clone()),
+        config,
+        rules: Some(rules),
+        trust,
         notes,
         source: Source::Mirror(mirror),
     })

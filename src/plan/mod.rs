@@ -3,6 +3,7 @@
 pub mod state;
 pub mod stored;
 pub mod outcome;
+pub mod card;
 
 use std::collections::BTreeMap;
 

@@ -26,6 +26,31 @@ pub struct StageState {
     /// The run that is being applied or was killed; `deploy --resume` goes on with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run: Option<RunMark>,
+    /// For stages that live as long as a pull request: which.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pull: Option<u64>,
+    /// The branch or tag the stage was made from: `branch feature/x`, `tag v1`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made_from: Option<String>,
+    /// RFC 3339: when the stage is removed by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<String>,
+    /// Digest of everything that the deployed assembly was made from; the same content needs no synth.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<String>,
+    /// What the stage ran, newest first, with an assembly that is still kept.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub history: Vec<Past>,
+}
+
+/// A revision that the stage ran.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Past {
+    pub revision: String,
+    /// RFC 3339.
+    pub at: String,
+    /// Digest of the plan that brought it.
+    pub digest: String,
 }
 
 /// One stack that belongs to the stage.

@@ -27,6 +27,21 @@ const ROOMS: &[Edge] = &[
     ("cli", "plan", "words"),
     ("cli", "render", "only the ways in print"),
     ("cli", "error", "everywhere"),
+    ("cli", "review", "`offshoot ci` hands the forge's event on"),
+    ("cli", "github", "`offshoot ci` says where GitHub is and who we are to it"),
+    ("cli", "forge", "words"),
+    // pull requests, for every way in that has a forge
+    ("review", "pipeline", "a stage is planned and deployed by the pipeline alone"),
+    ("review", "github", "what is asked of the forge, and told there"),
+    ("review", "git", "the forge's token is what git fetches with"),
+    ("review", "aws", "locks, cards and approvals in the stage's bucket"),
+    ("review", "names", "words"),
+    ("review", "config", "words"),
+    ("review", "plan", "words"),
+    ("review", "forge", "words"),
+    ("review", "command", "words"),
+    ("review", "render", "what is told on a pull request"),
+    ("review", "error", "everywhere"),
     // the pipeline
     ("pipeline", "git", "files come from git"),
     ("pipeline", "aws", "stacks, assets, state, lock"),
@@ -40,6 +55,9 @@ const ROOMS: &[Edge] = &[
     // the outside: never each other
     ("git", "names", "words"),
     ("git", "error", "everywhere"),
+    ("github", "names", "words"),
+    ("github", "forge", "pull requests, comments and checks are handed on as plain data"),
+    ("github", "error", "everywhere"),
     ("aws", "names", "words"),
     ("aws", "assembly", "lookups answer what an assembly says is missing"),
     ("aws", "diff", "a change set is handed on as plain data"),
@@ -56,6 +74,9 @@ const ROOMS: &[Edge] = &[
     ("diff", "error", "everywhere"),
     ("plan", "names", "ids"),
     ("plan", "error", "everywhere"),
+    ("forge", "names", "ids"),
+    ("forge", "error", "everywhere"),
+    ("command", "config", "durations are written as in offshoot.yml, and the same words are suggested"),
     ("render", "plan", "what is rendered"),
     ("render", "diff", "how a redacted value is marked"),
     ("render", "error", "errors are rendered too"),
@@ -109,8 +130,8 @@ const CIRCLES: &[(&str, Edge)] = &[
 /// Tests that may sleep between two looks, because nothing tells them; each has a limit on the whole wait.
 const LOOKS: &[(&str, &str)] = &[];
 
-const OUTSIDE: [&str; 3] = ["git", "aws", "toolchain"];
-const WORDS: [&str; 7] = ["names", "config", "assembly", "diff", "plan", "render", "error"];
+const OUTSIDE: [&str; 4] = ["git", "github", "aws", "toolchain"];
+const WORDS: [&str; 9] = ["names", "config", "assembly", "diff", "plan", "forge", "command", "render", "error"];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))

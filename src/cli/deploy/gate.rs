@@ -22,16 +22,6 @@ pub(super) enum Passed {
     No,
 }
 
-/// The state already says that the stage runs this commit, so that not even a note has to be written.
-pub(super) fn is_recorded(plan: &Plan, desk: &Desk) -> bool {
-    desk.state.as_ref().is_some_and(|(state, _)| {
-        let all = plan.stacks.iter().all(|s| state.stacks.contains_key(&s.name));
-        all && state.revision.as_deref() == Some(plan.revision.as_str())
-            && state.dirty == plan.dirty
-            && state.run.is_none()
-    })
-}
-
 /// `--fast` goes past review: never on a protected stage.
 pub(super) fn may_be_fast(intent: &Intent) -> Result<()> {
     let doing = format!("deploying stage {} fast", intent.stage.name);

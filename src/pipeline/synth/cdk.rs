@@ -15,9 +15,7 @@ use crate::pipeline::changed::{Facts, Room};
 use crate::pipeline::checkout::Tree;
 use crate::pipeline::stage::Intent;
 use crate::pipeline::{Desk, Tools, reading};
-use crate::toolchain::{
-    self, ContextLayers, Limits, Synth, SynthRequest, ToolkitSwitches, Trust, Typecheck, Validation,
-};
+use crate::toolchain::{self, ContextLayers, Limits, Synth, SynthRequest, ToolkitSwitches, Typecheck, Validation};
 
 /// An app that still asks for context after so many rounds asks in circles.
 const MAX_ROUNDS: usize = 8;
@@ -138,7 +136,7 @@ fn request(
         region: desk.region.clone(),
         out_dir: room.work.clone(),
         cache_dir: tools.cache_dir.clone(),
-        trust: Trust::Trusted,
+        trust: intent.trust,
         sandbox: tools.sandbox,
         limits: Limits { time_s: app.timeout_s, memory_mb: app.memory_mb },
         validation: if app.validation == config::Validation::On { Validation::On } else { Validation::Off },

@@ -1,0 +1,1 @@
+//! CODEOWNERS: who owns a path; the last matching line wins.

@@ -1,0 +1,96 @@
+//! What an event of the forge means for stages: which are planned, deployed or removed, and what is told about it.
+
+pub mod approvals;
+pub mod commands;
+pub mod promote;
+pub mod pull;
+pub mod push;
+pub mod report;
+pub mod rights;
+pub mod seat;
+pub mod sweep;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::aws::WebIdentity;
+use crate::error::{Error, Result};
+use crate::forge::RepoName;
+use crate::forge::event::ForgeEvent;
+use crate::github::GitHub;
+use crate::names::Region;
+use crate::pipeline::Tools;
+use crate::plan::card::Card;
+
+/// Whether anything is written on pull requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Commenting {
+    On,
+    Off,
+}
+
+/// How this way in wants things done.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where git fetches from: `https://github.com/acme/notes.git`.
+    pub address: String,
+    /// The `config` input: a path in the repository.
+    pub config: Option<PathBuf>,
+    /// Only this stage.
+    pub stage: Option<String>,
+    /// Only apps in this folder.
+    pub folder: Option<PathBuf>,
+    pub region: Option<Region>,
+    pub web_identity: Option<WebIdentity>,
+    pub commenting: Commenting,
+    /// Where this run can be watched.
+    pub run_url: Option<String>,
+    /// How long a stage that somebody else works on is waited for.
+    pub patience: Duration,
+    /// `pull_request_target`: code of a pull request is never run here, only talked about.
+    pub code: Code,
+}
+
+/// Whether code of pull requests may be run in this place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Code {
+    MayRun,
+    Never,
+}
+
+/// One repository, with everything that is needed to work on it.
+#[derive(Clone)]
+pub struct Office {
+    pub github: GitHub,
+    pub repo: RepoName,
+    pub tools: Tools,
+    pub settings: Settings,
+}
+
+/// What came of one stage.
+#[derive(Debug)]
+pub struct StageResult {
+    /// `pull` is 0 where no pull request is concerned.
+    pub card: Card,
+    /// What ended the work on it before its end; also in the card, as data.
+    pub error: Option<Error>,
+}
+
+/// What came of an event.
+#[derive(Debug, Default)]
+pub struct Handled {
+    pub stages: Vec<StageResult>,
+    /// Sentences for the log and the job summary.
+    pub notes: Vec<String>,
+    /// What is no stage's fault: the configuration, the forge.
+    pub errors: Vec<Error>,
+}
+
+/// Does what the event means. Errors that belong to a stage or to the event are in the result and are told on the
+/// pull request as well; an `Err` is something that could not be told there.
+pub async fn handle(_office: &Office, event: &ForgeEvent) -> Result<Handled> {
+    match event {
+        ForgeEvent::Other { name, why } => Ok(Handled { notes: vec![format!("{name}: {why}")], ..Handled::default() }),
+        _ => Ok(Handled::default()),
+    }
+}

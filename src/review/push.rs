@@ -1,0 +1,1 @@
+//! A branch or tag moved, a merge queue asks: the stages of that branch are planned and deployed.

@@ -1,0 +1,139 @@
+//! One stage of one app, with its AWS open: planned, deployed and removed through the pipeline.
+
+use std::time::Instant;
+
+use super::Office;
+use crate::aws::lock::StageLock;
+use crate::config::{self, App, GitRef, Stage};
+use crate::error::Result;
+use crate::names::Revision;
+use crate::pipeline::apply::{Freshness, Order, Prune, Recover, Wait};
+use crate::pipeline::event::{About, Event, Place};
+use crate::pipeline::hold::{self, Patience};
+use crate::pipeline::stage::{self, Intent, Opened};
+use crate::pipeline::{self, As, Desk, Trust};
+use crate::plan::outcome::Applied;
+use crate::plan::state::Approval;
+use crate::plan::stored::StoredPlan;
+
+/// A repository opened at one commit, under the rules of its default branch.
+pub struct Room {
+    pub event: Event,
+    pub opened: Opened,
+}
+
+/// Opens the repository at a commit. Errors: the commit is gone, the configuration is invalid.
+pub async fn room(office: &Office, revision: &Revision, git_ref: GitRef, trust: Trust) -> Result<Room> {
+    let token = office.github.git_token().await?;
+    let event = Event {
+        place: Place::Forge {
+            address: office.settings.address.clone(),
+            token: Some(crate::git::Token::new(token)),
+            revision: revision.clone(),
+            git_ref,
+            trust,
+        },
+        about: About::Commit,
+        app: None,
+        stage: None,
+        config: office.settings.config.clone(),
+        own_files: Vec::new(),
+        region: office.settings.region.clone(),
+        profile: None,
+        web_identity: office.settings.web_identity.clone(),
+    };
+    let opened = stage::open(&event, &office.tools).await?;
+    Ok(Room { event, opened })
+}
+
+/// One stage of one app.
+pub struct Seat {
+    pub intent: Intent,
+    pub desk: Desk,
+    event: Event,
+}
+
+/// The lock of a stage, and the id of the run that holds it.
+pub struct Held {
+    pub run: String,
+    pub lock: StageLock,
+}
+
+impl Seat {
+    /// Opens the stage's AWS as planner or applier and reads its state.
+    pub async fn take(office: &Office, room: &Room, app: &App, stage: &Stage, role: As) -> Result<Seat> {
+        let intent = room.opened.clone().intent(app.clone(), stage.clone());
+        let desk = pipeline::desk(&intent, &room.event, role, &office.tools).await?;
+        Ok(Seat { intent, desk, event: room.event.clone() })
+    }
+
+    /// The same stage with another identity.
+    pub async fn again(self, office: &Office, role: As) -> Result<Seat> {
+        let desk = pipeline::desk(&self.intent, &self.event, role, &office.tools).await?;
+        Ok(Seat { desk, ..self })
+    }
+
+    pub fn stage(&self) -> &str {
+        self.intent.stage.name.as_str()
+    }
+
+    pub fn app(&self) -> &str {
+        self.intent.app.name.as_str()
+    }
+
+    /// Reads the stage's state again, as after having waited for the lock.
+    pub async fn refresh(&mut self) -> Result<()> {
+        self.desk.state = self.desk.home.state(self.intent.stage.name.as_str()).await?;
+        Ok(())
+    }
+
+    /// Waits for the stage as long as the settings say, and locks it.
+    pub async fn lock(&self, office: &Office, what: &str) -> Result<Held> {
+        let run = hold::run_id();
+        let patience = Patience::For(office.settings.patience);
+        let lock = hold::take(&self.intent, &self.desk, &run, what, patience, &office.tools.teller).await?;
+        Ok(Held { run, lock })
+    }
+
+    /// Steps 3 to 7.
+    pub async fn plan(&self, office: &Office) -> Result<StoredPlan> {
+        let begun = Instant::now();
+        let synthesized = pipeline::synthesize(&self.intent, &self.desk, &office.tools).await?;
+        let stored = pipeline::plan(&self.intent, &self.desk, &synthesized, &office.tools).await;
+        tracing::debug!(seconds = begun.elapsed().as_secs_f64(), "planned");
+        stored
+    }
+
+    /// Step 8, under the lock.
+    pub async fn apply(
+        self,
+        office: &Office,
+        stored: &StoredPlan,
+        freshness: Freshness,
+        approval: Option<Approval>,
+        held: &Held,
+        prune: Prune,
+    ) -> Result<Applied> {
+        let order = self.order(held.run.clone(), freshness, approval, prune);
+        pipeline::execute(stored, &order, &self.intent, self.desk, &office.tools, &held.lock).await
+    }
+
+    /// Goes on with a run of the stage that was killed, if there is one; under the lock.
+    pub async fn resume(&self, office: &Office, held: &Held) -> Result<Option<Applied>> {
+        let Some(mark) = self.desk.state.as_ref().and_then(|(state, _)| state.run.clone()) else { return Ok(None) };
+        let order = self.order(mark.id.clone(), Freshness::Resumed, None, Prune::Keep);
+        pipeline::resume(&mark, &order, &self.intent, &self.desk, &office.tools, &held.lock).await.map(Some)
+    }
+
+    fn order(&self, run: String, freshness: Freshness, approval: Option<Approval>, prune: Prune) -> Order {
+        let always = self.intent.stage.rule.prune == config::Prune::Always;
+        Order {
+            run,
+            freshness,
+            prune: if always { Prune::Delete } else { prune },
+            wait: Wait::ForEnd,
+            recover: Recover::default(),
+            approval,
+        }
+    }
+}
