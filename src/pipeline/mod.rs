@@ -62,6 +62,7 @@ pub enum As {
 }
 
 /// A stage with its AWS, and what is known of it.
+#[derive(Clone)]
 pub struct Desk {
     pub aws: Arc<Aws>,
     pub home: Home,

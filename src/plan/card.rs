@@ -132,6 +132,10 @@ pub struct Approvals {
 }
 
 impl Approvals {
+    pub fn is_complete(&self) -> bool {
+        self.missing() == 0
+    }
+
     pub fn missing(&self) -> u32 {
         self.needed.saturating_sub(u32::try_from(self.given.len()).unwrap_or(u32::MAX))
     }
