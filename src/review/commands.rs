@@ -5,6 +5,6 @@ use crate::error::Result;
 use crate::forge::Pull;
 
 /// Whether a maintainer approved the very commit that a stranger's pull request has now.
-pub async fn trusted(_office: &Office, _pull: &Pull, _prefix: &str) -> Result<bool> {
+pub async fn trusted(_office: &Office, _pull: &Pull) -> Result<bool> {
     Ok(false)
 }

@@ -45,6 +45,11 @@ pub async fn get(office: &Office, number: u64) -> Result<Pull> {
 /// when it has moved on at the end, it is done again.
 pub async fn reconcile(office: &Office, number: u64, only: &Target, aim: Aim) -> Result<Handled> {
     let mut pull = get(office, number).await?;
+    if office.settings.code == Code::Never && !is_to_be_told(office, &pull).await? {
+        return Ok(Handled::note(
+            "code of a pull request is never run by `pull_request_target`; other events do the work",
+        ));
+    }
     let mut rounds = 0;
     loop {
         let handled = match pull.state {
@@ -77,7 +82,7 @@ async fn opened(office: &Office, pull: &Pull, only: &Target, aim: Aim) -> Result
         handled.notes.push(what);
         return Ok(handled);
     }
-    if let Some(why) = distrust(office, &room, pull).await? {
+    if let Some(why) = distrust(office, pull).await? {
         handled.stages = board.spots.iter().map(|spot| waiting(&board, spot, &why)).collect();
     } else {
         let spots = board.spots.iter().filter(|spot| is_meant(spot, only));
@@ -98,21 +103,21 @@ pub fn is_meant(spot: &Spot, only: &Target) -> bool {
         && only.stage.as_deref().is_none_or(|stage| stage == spot.stage.name.as_str())
 }
 
+/// `pull_request_target` runs nothing: it only says of a stranger's pull request what it waits for.
+async fn is_to_be_told(office: &Office, pull: &Pull) -> Result<bool> {
+    Ok(pull.state == PullState::Open && pull.origin() != Origin::Own && !commands::trusted(office, pull).await?)
+}
+
 /// Why nothing of the pull request may run, if nothing may.
-async fn distrust(office: &Office, room: &Room, pull: &Pull) -> Result<Option<String>> {
-    let origin = pull.origin();
-    if origin == Origin::Own {
-        // where the workflow runs with the rights of the base branch, its own event does the work
-        return Ok((office.settings.code == Code::Never)
-            .then(|| "code of a pull request is never run by `pull_request_target`".to_owned()));
-    }
-    if office.settings.code == Code::MayRun && commands::trusted(office, pull, &room.opened.config.prefix).await? {
+async fn distrust(office: &Office, pull: &Pull) -> Result<Option<String>> {
+    let from = match pull.origin() {
+        Origin::Own => return Ok(None),
+        Origin::Fork(fork) => format!("it comes from {fork}"),
+        Origin::DeletedFork => "its repository was deleted".to_owned(),
+    };
+    if office.settings.code == Code::MayRun && commands::trusted(office, pull).await? {
         return Ok(None);
     }
-    let from = match origin {
-        Origin::Fork(fork) => format!("it comes from {fork}"),
-        _ => "its repository was deleted".to_owned(),
-    };
     Ok(Some(format!("{from}: nothing of it runs before a maintainer approves commit {}", pull.head.revision.short())))
 }
 

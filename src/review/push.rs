@@ -61,12 +61,11 @@ impl Push<'_> {
     fn blank(&self) -> Card {
         let base = self.pull.map(|p| p.base.revision.to_string()).unwrap_or_default();
         let number = self.pull.map_or(0, |p| p.number);
-        let mut card = spot::blank(self.office, self.room, self.spot, number, (self.revision.as_str(), &base));
         // the stage of a branch is the preview of the pull request that comes from it
-        if self.pull.is_some_and(|p| p.state == PullState::Open) {
-            card.role = StageRole::Preview;
-        }
-        card
+        let role =
+            if self.pull.is_some_and(|p| p.state == PullState::Open) { StageRole::Preview } else { self.spot.role };
+        let spot = Spot { role, ..self.spot.clone() };
+        spot::blank(self.office, self.room, &spot, number, (self.revision.as_str(), &base))
     }
 
     async fn deploy(&self) -> StageResult {

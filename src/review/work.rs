@@ -3,7 +3,7 @@
 use super::board::Board;
 use super::seat::{Held, Seat};
 use super::spot::Spot;
-use super::{Office, StageResult, approvals, sweep};
+use super::{Office, StageResult, approvals, report, sweep};
 use crate::config::{ApplyRule, Drafts};
 use crate::error::{Class, Error, Result};
 use crate::forge::{PullState, Readiness};
@@ -59,15 +59,18 @@ async fn work(board: &Board<'_>, spot: &Spot, aim: Aim, card: &mut Card) -> Resu
         return Ok(());
     }
     if seat.is_untouched()? {
-        return untouched(&seat, card).await;
+        return untouched(&seat, card, before).await;
+    }
+    // a check that already says how this commit is does not go back to being worked on
+    if !before.as_ref().is_some_and(|b| b.head == card.head) {
+        report::check(board.office, card).await?;
     }
     if !at_once {
         return plan(board, &seat, spot, card, before.as_ref()).await.map(|_| ());
     }
     sweep::room_for(board.office, &seat, spot).await?;
-    board.put(card).await?;
     let held = seat.lock(board.office, "deploy").await?;
-    let done = locked(board, seat, spot, card, before.as_ref(), &held).await;
+    let done = locked(board, seat, spot, card, &held).await;
     held.lock.release().await;
     done
 }
@@ -93,7 +96,11 @@ fn recall(card: &mut Card, before: &Card) {
 }
 
 /// Nothing that the app is made from differs from what is deployed: no synth, no plan.
-async fn untouched(seat: &Seat, card: &mut Card) -> Result<()> {
+async fn untouched(seat: &Seat, card: &mut Card, before: Option<Card>) -> Result<()> {
+    if let Some(before) = before.filter(|b| is_settled(b, card)) {
+        *card = before;
+        return Ok(());
+    }
     let state = seat.desk.state.as_ref().map(|(state, _)| state);
     let ours = state.is_some_and(|s| s.revision.as_deref() == Some(card.head.as_str()));
     card.state = if ours && card.role == StageRole::Preview { CardState::Deployed } else { CardState::Unchanged };
@@ -105,6 +112,12 @@ async fn untouched(seat: &Seat, card: &mut Card) -> Result<()> {
         card.why = Some("nothing that the app is made from has changed".to_owned());
     }
     Ok(())
+}
+
+/// An earlier run said all that is to be said about the same commits.
+fn is_settled(before: &Card, card: &Card) -> bool {
+    (before.head == card.head && before.base == card.base)
+        && matches!(before.state, CardState::Deployed | CardState::Unchanged)
 }
 
 /// The outputs as they are now, and the address among them.
@@ -122,7 +135,6 @@ pub async fn plan(
     card: &mut Card,
     before: Option<&Card>,
 ) -> Result<StoredPlan> {
-    board.put(card).await?;
     let stored = seat.plan(board.office).await?;
     show(card, &stored.plan, before);
     if !stored.plan.has_changes() {
@@ -153,24 +165,26 @@ fn show(card: &mut Card, plan: &Plan, before: Option<&Card>) {
 }
 
 /// Under the lock: what was true before may not be any more.
-async fn locked(
-    board: &Board<'_>,
-    mut seat: Seat,
-    spot: &Spot,
-    card: &mut Card,
-    before: Option<&Card>,
-    held: &Held,
-) -> Result<()> {
+async fn locked(board: &Board<'_>, mut seat: Seat, spot: &Spot, card: &mut Card, held: &Held) -> Result<()> {
     seat.refresh().await?;
     still_wanted(board).await?;
+    // another run may have deployed this very commit while the lock was waited for
+    let before = seat.desk.home.card(seat.stage(), board.pull.number).await?;
+    if seat.is_untouched()? {
+        return untouched(&seat, card, before).await;
+    }
     if let Some(applied) = seat.resume(board.office, held).await?
         && applied.failed()
     {
         board.office.tools.teller.note("the run that was killed before went on, and failed");
     }
     seat.refresh().await?;
-    let stored = plan(board, &seat, spot, card, before).await?;
+    let stored = plan(board, &seat, spot, card, before.as_ref()).await?;
     if !stored.plan.has_changes() && kept::is_recorded(&stored.plan, &seat.desk) {
+        if let Some(before) = before.filter(|b| is_settled(b, card)) {
+            *card = before;
+            return Ok(());
+        }
         card.state = CardState::Deployed;
         if let Some((state, _)) = &seat.desk.state {
             tell_outputs(&seat, state, card).await?;
