@@ -134,6 +134,7 @@ impl Seat {
             wait: Wait::ForEnd,
             recover: Recover::default(),
             approval,
+            marks: pipeline::marks(&self.intent),
         }
     }
 }
