@@ -232,3 +232,50 @@ fn fresh(repository: &str, app: &str, stage: &str) -> StageState {
         ..StageState::default()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(expires: Option<&str>) -> StageState {
+        StageState { expires: expires.map(str::to_owned), ..StageState::default() }
+    }
+
+    #[test]
+    fn a_deploy_moves_the_time_to_live_on_and_never_back() {
+        let (early, late) = ("2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z");
+        let cases = [
+            (None, Some(early), Some(early)),
+            (Some(early), Some(late), Some(late)),
+            (Some(late), Some(early), Some(late)),
+            (Some(early), None, Some(early)),
+            (Some("someday"), Some(early), Some(early)),
+            (None, None, None),
+        ];
+        for (before, marked, after) in cases {
+            let mut state = at(before);
+            put_marks(&mut state, &Marks { expires: marked.map(str::to_owned), ..Marks::default() });
+            assert_eq!(state.expires.as_deref(), after, "{before:?} {marked:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_command_line_does_not_know_of_a_preview_stays() {
+        let mut state = at(None);
+        put_marks(&mut state, &Marks { pull: Some(7), made_from: Some("branch x".into()), expires: None });
+        put_marks(&mut state, &Marks::default());
+        assert_eq!((state.pull, state.made_from.as_deref()), (Some(7), Some("branch x")));
+    }
+
+    #[test]
+    fn history_is_bounded_and_says_nothing_twice() {
+        let mut state = StageState::default();
+        for n in 0..14 {
+            for _ in 0..2 {
+                state.remember(Past { revision: n.to_string(), at: String::new(), digest: "d".into() });
+            }
+        }
+        let revisions: Vec<&str> = state.history.iter().map(|p| p.revision.as_str()).collect();
+        assert_eq!(revisions, ["13", "12", "11", "10", "9", "8", "7", "6", "5", "4"]);
+    }
+}
