@@ -174,6 +174,7 @@ impl Seat {
             wait: Wait::ForEnd,
             recover: Recover::default(),
             approval,
+            marks: pipeline::marks(&self.intent),
         }
     }
 }
