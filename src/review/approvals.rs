@@ -56,7 +56,7 @@ pub async fn of(office: &Office, seat: &Seat, plan: &Plan, pull: Option<&Pull>) 
 /// not, or it would change nothing.
 pub async fn give(office: &Office, seat: &Seat, plan: &Plan, pull: Option<&Pull>, actor: &Actor) -> Result<Approvals> {
     let stage = &seat.intent.stage;
-    let doing = || format!("approving a plan of stage {} for @{}", stage.name, actor.login);
+    let doing = || format!("approving a plan of stage {}", stage.name);
     let mut register = Register::new(office);
     if let Err(error) = register.demand(actor, Wish::Approve, Some(stage)).await {
         // an owner of changed files is asked by the repository itself, whether the stage's list names them or not
@@ -69,8 +69,10 @@ pub async fn give(office: &Office, seat: &Seat, plan: &Plan, pull: Option<&Pull>
         }
     }
     if pull.is_some_and(|p| p.author.login == actor.login) {
-        return Err(Error::refused("approval.own", doing(), "the author of a pull request does not approve it")
-            .next("ask somebody else to look at the plan and approve it"));
+        let what = format!("@{} is the author of the pull request, who does not approve it", actor.login);
+        return Err(
+            Error::refused("approval.own", doing(), what).next("ask somebody else to look at the plan and approve it")
+        );
     }
     if stage.rule.apply != ApplyRule::Approved {
         let what = format!("the stage asks for no approval (`apply: {}`)", stage.rule.apply.as_str());

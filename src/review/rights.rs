@@ -148,7 +148,7 @@ impl Asking<'_> {
             Permission::Read => "only read access",
             Permission::Triage => "only triage access",
         };
-        let what = format!("@{} has {has} to {}, and that takes write access", self.actor.login, self.repo);
+        let what = format!("@{} has {has} to {}, and it takes write access", self.actor.login, self.repo);
         let next = match self.listed() {
             [] => format!("ask somebody with write access to {}", self.repo),
             list => format!("ask one of those who may: {}", list.join(", ")),
@@ -166,7 +166,7 @@ impl Asking<'_> {
             Named::Unseen(teams) => {
                 let teams = teams.join(", ");
                 let what = format!(
-                    "these may: {list}; the token cannot see who belongs to {teams}, so whether @{login} does is not known"
+                    "those who may: {list}; @{login} is not named, and the token cannot see who belongs to {teams}"
                 );
                 let next = "give Offshoot a GitHub App with `members: read`, or name people instead of teams";
                 Err(self.refused(what).next(format!("{next} under {} in offshoot.yml", self.key())))
@@ -197,7 +197,7 @@ impl Asking<'_> {
             Wish::Approve => format!("approving a plan of {on}"),
             Wish::Trust => format!("letting the code of a pull request run in {}", self.repo),
         };
-        Error::refused(MISSING, format!("{doing} for @{}", self.actor.login), what)
+        Error::refused(MISSING, doing, what)
     }
 }
 
@@ -232,22 +232,40 @@ mod tests {
         for enough in [Permission::Write, Permission::Maintain, Permission::Admin] {
             assert_eq!(said(Wish::Look, |a| a.may_write(enough)), "may");
         }
-        insta::assert_snapshot!(said(Wish::Look, |a| a.may_write(Permission::None)), @"");
-        insta::assert_snapshot!(said(Wish::Deploy, |a| a.may_write(Permission::Read)), @"");
-        insta::assert_snapshot!(said(Wish::Trust, |a| a.may_write(Permission::Triage)), @"");
+        insta::assert_snapshot!(said(Wish::Look, |a| a.may_write(Permission::None)), @"
+        looking at stage prod: @mallory has no access to acme/notes, and it takes write access
+        next: ask somebody with write access to acme/notes
+        ");
+        insta::assert_snapshot!(said(Wish::Deploy, |a| a.may_write(Permission::Read)), @"
+        deploying stage prod: @mallory has only read access to acme/notes, and it takes write access
+        next: ask one of those who may: @ana, @acme/platform
+        ");
+        insta::assert_snapshot!(said(Wish::Trust, |a| a.may_write(Permission::Triage)), @"
+        letting the code of a pull request run in acme/notes: @mallory has only triage access to acme/notes, and it takes write access
+        next: ask somebody with write access to acme/notes
+        ");
     }
 
     #[test]
     fn a_list_counts_for_everyone() {
         assert_eq!(said(Wish::Deploy, |a| a.is_listed(&Named::Yes)), "may");
-        insta::assert_snapshot!(said(Wish::Deploy, |a| a.is_listed(&Named::No)), @"");
-        insta::assert_snapshot!(said(Wish::Approve, |a| a.is_listed(&Named::No)), @"");
+        insta::assert_snapshot!(said(Wish::Deploy, |a| a.is_listed(&Named::No)), @"
+        deploying stage prod: @mallory is not among those who may: @ana, @acme/platform
+        next: ask one of them; `deployers` of the stage, in offshoot.yml, says who may
+        ");
+        insta::assert_snapshot!(said(Wish::Approve, |a| a.is_listed(&Named::No)), @"
+        approving a plan of stage prod: @mallory is not among those who may: @acme/security
+        next: ask one of them; `approvals.from` of the stage, in offshoot.yml, says who may
+        ");
     }
 
     #[test]
     fn a_team_that_cannot_be_seen_is_said_so() {
         let unseen = Named::Unseen(vec!["@acme/platform".to_owned()]);
-        insta::assert_snapshot!(said(Wish::Manage, |a| a.is_listed(&unseen)), @"");
+        insta::assert_snapshot!(said(Wish::Manage, |a| a.is_listed(&unseen)), @"
+        managing stage prod: those who may: @ana, @acme/platform; @mallory is not named, and the token cannot see who belongs to @acme/platform
+        next: give Offshoot a GitHub App with `members: read`, or name people instead of teams under `deployers` in offshoot.yml
+        ");
     }
 
     #[test]
@@ -260,7 +278,7 @@ mod tests {
         assert_eq!(by("ana", AccountKind::Person), Ok(()));
         assert!(by("github-actions[bot]", AccountKind::Person).is_err());
         assert!(by("ghost", AccountKind::Other).is_err());
-        insta::assert_snapshot!(by("dependabot[bot]", AccountKind::Bot).unwrap_err(), @"");
+        insta::assert_snapshot!(by("dependabot[bot]", AccountKind::Bot).unwrap_err(), @"looking at acme/notes: @dependabot[bot] is no person's account, and only people give commands");
     }
 
     #[test]

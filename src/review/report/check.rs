@@ -140,7 +140,21 @@ mod tests {
                 format!("{state:?}: {:?} [{}]", conclusion(state), pressed.join(" "))
             })
             .collect();
-        insta::assert_snapshot!(lines.join("\n"), @"");
+        insta::assert_snapshot!(lines.join("\n"), @"
+        Unchanged: Neutral [plan]
+        Planned: Success [plan deploy]
+        NeedsApproval: ActionRequired [plan]
+        NeedsTrust: ActionRequired []
+        Planning: InProgress [cancel]
+        Deploying: InProgress [cancel]
+        Deployed: Success [plan]
+        PlanFailed: Failure [plan]
+        DeployFailed: Failure [plan]
+        Refused: Failure [plan]
+        Cancelled: Cancelled [plan]
+        Removed: Neutral []
+        RemoveFailed: Failure []
+        ");
     }
 
     #[test]

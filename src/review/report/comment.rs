@@ -306,7 +306,20 @@ mod tests {
         let error = Error::usage("config.unknown_key", "reading offshoot.yml", "stages[0] has the unknown key `aply`")
             .at("offshoot.yml", 4, 5)
             .next("did you mean `apply`?");
-        insta::assert_snapshot!(excuse(&error, 65_536), @"");
+        insta::assert_snapshot!(excuse(&error, 65_536), @"
+        <!-- offshoot -->
+        ### Stopped while reading offshoot.yml
+
+        ```
+        stages[0] has the unknown key `aply`
+        ```
+
+        At `offshoot.yml:4:5`
+
+        Next: did you mean \\`apply\\`?
+
+        Nothing is planned or deployed for this pull request as long as that is so. The next push, or the next command in a comment, looks again.
+        ");
         assert!(excuse(&error, 300).chars().count() <= 300);
     }
 }
