@@ -1,0 +1,1 @@
+//! Whole comments, and what must hold for every one of them.
