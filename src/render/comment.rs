@@ -13,7 +13,7 @@ use crate::names::Digest;
 use crate::plan::card::{Card, CardState};
 
 use super::cards;
-use super::markdown::escape::{code_within, length, text};
+use super::markdown::escape::{code_within, length};
 use super::markdown::fit::{Budget, chop};
 use super::markdown::stack::Fold;
 
@@ -50,9 +50,10 @@ pub fn comment(cards: &[Card], frame: &Frame<'_>, limit_chars: usize) -> String 
     let cards = cards::sorted(cards);
     let head = format!("{}\n**{}.**\n", frame.marker, cards::sentence(&cards, show));
     let foot = next::foot(&cards, frame.prefix);
-    let mut budget = Budget::new(limit_chars, &format!("{head}{foot}"));
+    let whole = whole(&cards, frame.full_url);
+    let mut budget = Budget::new(limit_chars, &format!("{head}{foot}{whole}"));
     let body = match cards.iter().any(|c| c.state != CardState::Unchanged) {
-        true => body(&cards, &mut budget, Fold::Closed, frame.full_url),
+        true => body(&cards, &mut budget, Fold::Closed, &whole),
         false => String::new(),
     };
     let text = format!("{head}{body}{foot}");
@@ -60,7 +61,6 @@ pub fn comment(cards: &[Card], frame: &Frame<'_>, limit_chars: usize) -> String 
         return text;
     }
     // nobody is helped by half a table
-    let whole = whole(&cards, frame.full_url);
     let shorter = [format!("{head}\nToo long for this place. {whole}\n"), head, frame.marker.to_owned()];
     shorter.into_iter().find(|text| length(text) <= limit_chars).unwrap_or_else(|| chop(frame.marker, limit_chars))
 }

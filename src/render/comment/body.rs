@@ -22,8 +22,9 @@ type Part = fn(&[&Card], &mut Budget) -> (String, usize);
 /// What stands for all stages, in order of importance, with the share of the room that each may take at first.
 const PARTS: [(Part, usize); 4] = [(table, 35), (dangers, 50), (failures, 60), (remarks, 60)];
 
-/// Table, dangers, failures, remarks, a section for each stage, and what was left out.
-pub fn body(cards: &[&Card], budget: &mut Budget, fold: Fold, full_url: Option<&str>) -> String {
+/// Table, dangers, failures, remarks, a section for each stage, and what was left out with where it is ([`whole`], whose
+/// room the budget holds already).
+pub fn body(cards: &[&Card], budget: &mut Budget, fold: Fold, whole: &str) -> String {
     let mut parts = PARTS.map(|(part, percent)| {
         let mut share = budget.split(percent);
         let made = part(cards, &mut share);
@@ -41,7 +42,7 @@ pub fn body(cards: &[&Card], budget: &mut Budget, fold: Fold, full_url: Option<&
     let mut left =
         LeftOut { stages, dangers: danger_lines, failures: failed, remarks: remarks_left, ..LeftOut::default() };
     let sections = sections(cards, budget, fold, &mut left);
-    let sentence = left.sentence(&whole(cards, full_url));
+    let sentence = left.sentence(whole);
     format!("{table}{dangers}{failures}{remarks}{sections}{sentence}")
 }
 

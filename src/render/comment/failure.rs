@@ -3,7 +3,7 @@
 use crate::plan::card::{Card, CardState, Trouble};
 use crate::plan::outcome::Ended;
 use crate::render::cards::{self, Apps};
-use crate::render::markdown::escape::{code, link, text};
+use crate::render::markdown::escape::{advice, code, link, text};
 use crate::render::markdown::fit::Budget;
 use crate::render::markdown::result::{self, Words};
 use crate::render::text::list;
@@ -92,7 +92,7 @@ pub fn after(trouble: &Trouble) -> String {
         out.push_str(&format!("\nAt {}\n", code(&format!("{file}:{line}:{column}"))));
     }
     if let Some(next) = &trouble.next {
-        out.push_str(&format!("\nNext: {}\n", text(next)));
+        out.push_str(&format!("\nNext: {}\n", advice(next)));
     }
     if !trouble.code.is_empty() {
         out.push_str(&format!("\nCode: {}\n", code(&trouble.code)));

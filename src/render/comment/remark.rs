@@ -2,7 +2,7 @@
 
 use crate::plan::card::{Approvals, Card, CardState};
 use crate::render::cards::{self, Apps};
-use crate::render::markdown::escape::{code_within, link, text};
+use crate::render::markdown::escape::{advice, code_within, link, text};
 use crate::render::markdown::fit::Budget;
 use crate::render::text::{count, first};
 
@@ -32,7 +32,7 @@ fn sentences(card: &Card) -> Vec<String> {
         if card.why.is_none() {
             out.push(stop(&text(&one_line(&trouble.what))));
         }
-        out.extend(trouble.next.iter().map(|next| format!("Next: {}", stop(&text(&one_line(next))))));
+        out.extend(trouble.next.iter().map(|next| format!("Next: {}", stop(&advice(&one_line(next))))));
     }
     out.extend(approvals(card));
     if matches!(card.state, CardState::Planning | CardState::Deploying) {

@@ -3,7 +3,7 @@
 use crate::plan::card::{Card, CardState};
 use crate::render::cards::{self, Apps};
 use crate::render::facts;
-use crate::render::markdown::escape::{code, link_or_code};
+use crate::render::markdown::escape::{code, link_or_code, text};
 use crate::render::markdown::fit::Budget;
 
 use super::show;
@@ -46,16 +46,18 @@ pub fn table(cards: &[&Card], budget: &mut Budget) -> (String, usize) {
 }
 
 fn head(columns: &Columns) -> String {
-    let mut names = vec!["", "Stage", "State", "Commit"];
-    if columns.app {
-        names.insert(1, "App");
-    }
-    for (there, name) in [(columns.changes, "Changes"), (columns.url, "URL"), (columns.expires, "Expires")] {
-        if there {
-            names.push(name);
-        }
-    }
-    format!("\n| {} |\n|{}\n", names.join(" | ").trim_start(), "---|".repeat(names.len())).replacen("\n| |", "\n| |", 1)
+    let all = [
+        (true, ""),
+        (columns.app, "App"),
+        (true, "Stage"),
+        (true, "State"),
+        (true, "Commit"),
+        (columns.changes, "Changes"),
+        (columns.url, "URL"),
+        (columns.expires, "Expires"),
+    ];
+    let names: Vec<String> = all.iter().filter(|(there, _)| *there).map(|(_, name)| format!(" {name} |")).collect();
+    format!("\n|{}\n|{}\n", names.concat().replacen("  |", " |", 1), "---|".repeat(names.len()))
 }
 
 fn row(card: &Card, columns: &Columns) -> String {
@@ -72,9 +74,7 @@ fn row(card: &Card, columns: &Columns) -> String {
     }
     if columns.expires {
         let expires = card.expires.as_deref().filter(|_| card.state != CardState::Removed);
-        cells.push(
-            expires.map(cards::moment).map(|t| cards::plain(&t, 40)).map(|t| super::text(&t)).unwrap_or_default(),
-        );
+        cells.push(expires.map(|time| text(&cards::plain(&cards::moment(time), 40))).unwrap_or_default());
     }
     format!("| {} |\n", cells.join(" | "))
 }

@@ -84,14 +84,27 @@ pub fn text(text: &str) -> String {
     without_emoji(&without_commits(&unlinked(&out)))
 }
 
-/// Breaks up runs of seven and more hexadecimal digits, which GitHub links where they name a commit; plain numbers stay.
+/// A sentence that may end in a command (`…, then: offshoot deploy --resume`): the command is code, to be copied.
+pub fn advice(sentence: &str) -> String {
+    match sentence.rsplit_once(": offshoot ") {
+        Some((before, command)) => {
+            format!("{}: {}", text(before), code_within(&format!("offshoot {command}"), 2 * NAME_CHARS))
+        }
+        None => text(sentence),
+    }
+}
+
+/// Breaks up runs of seven and more hexadecimal digits, which GitHub links where they name a commit. Plain numbers stay,
+/// and so do twelve digits: that is how a plan's digest is shown, and people copy it.
 fn without_commits(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for word in text.split_inclusive(|c: char| !c.is_ascii_alphanumeric()) {
         let run = word.chars().take_while(char::is_ascii_hexdigit).count();
         let ends = word.chars().nth(run).is_none_or(|c| !c.is_ascii_alphanumeric());
         match word.get(..4) {
-            Some(head) if ends && (7..=40).contains(&run) && word.contains(|c: char| c.is_ascii_alphabetic()) => {
+            Some(head)
+                if ends && run != 12 && (7..=40).contains(&run) && word.contains(|c: char| c.is_ascii_alphabetic()) =>
+            {
                 out.push_str(&format!("{head}{BREAK}{}", word.get(4..).unwrap_or_default()));
             }
             _ => out.push_str(word),

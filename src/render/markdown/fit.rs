@@ -6,8 +6,8 @@ use crate::render::text::{list, thousands};
 
 use super::escape::{code, length};
 
-/// Room for the sentence that says what was left out, and where all of it is.
-const SENTENCE_CHARS: usize = 800;
+/// Room for the sentence that says what was left out.
+const SENTENCE_CHARS: usize = 500;
 
 /// The room that is left.
 #[derive(Clone, Copy, Debug)]

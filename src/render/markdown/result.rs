@@ -9,7 +9,7 @@ use crate::render::error::causes;
 use crate::render::outcome;
 use crate::render::text::{clean_lines, count, seconds, thousands};
 
-use super::escape::{code, fence, length, link_or_code, text};
+use super::escape::{advice, code, fence, length, link_or_code, text};
 use super::fit::{Budget, chop};
 use super::title;
 
@@ -128,7 +128,7 @@ pub(in crate::render) fn failed(lead: &str, stack: &StackOutcome, failure: &Fail
         out.push_str(&format!("\nState: {}\n", text(&failure.left)));
     }
     if !failure.next.is_empty() {
-        out.push_str(&format!("\nNext: {}\n", text(&failure.next)));
+        out.push_str(&format!("\nNext: {}\n", advice(&failure.next)));
     }
     out
 }
@@ -157,7 +157,7 @@ pub fn failure(error: &Error, limit_chars: usize) -> String {
         out.push_str(&format!("\nAt {}\n", code(&place.to_string())));
     }
     if let Some(next) = error.next_step() {
-        out.push_str(&format!("\nNext: {}\n", text(next)));
+        out.push_str(&format!("\nNext: {}\n", advice(next)));
     }
     if error.class() == Class::Bug {
         out.push_str(&format!(
