@@ -10,6 +10,10 @@ use serde::de::DeserializeOwned;
 use super::{Session, errors};
 use crate::error::{Error, Result};
 use crate::plan::state::StageState;
+use crate::plan::stored::StoredPlan;
+
+/// Plans and cards of one stage that are looked through at most.
+const MANY: usize = 500;
 
 /// What S3 calls a version of an object's content.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,6 +109,16 @@ impl Home {
             )
             .next("give more digits of the digest")),
         }
+    }
+
+    /// Every plan that is stored for the stage; what cannot be read as one is passed over.
+    pub async fn plans(&self, stage: &str) -> Result<Vec<StoredPlan>> {
+        let mut plans = Vec::new();
+        for key in self.list(&format!("{stage}.plans/")).await?.into_iter().take(MANY) {
+            let Some((bytes, _)) = self.read_bytes(&key).await? else { continue };
+            plans.extend(StoredPlan::parse(&String::from_utf8_lossy(&bytes), &key));
+        }
+        Ok(plans)
     }
 
     /// Throws away the stage's stored plans: after a deploy they are all stale.

@@ -276,6 +276,19 @@ pub async fn kept_assembly(home: &Home, stage: &str, revision: &str, tools: &Too
     })
 }
 
+/// What a removal of the stage would delete; `retain` names resources that are left behind where CloudFormation could not
+/// delete them before. A stage that was never deployed may have left shells of stacks that were planned.
+pub async fn plan_removal(intent: &Intent, desk: &Desk, retain: &[String]) -> Result<StoredPlan> {
+    let wish = remove::Wish {
+        repository: intent.repository.as_str(),
+        app: intent.app.name.as_str(),
+        stage: intent.stage.name.as_str(),
+        retain,
+        policy: intent.stage.rule.removal,
+    };
+    remove::plan_removal(&wish, desk).await
+}
+
 /// Step 7 for an assembly; a plan that asks for something is kept in the stage's bucket.
 pub async fn plan(intent: &Intent, desk: &Desk, synthesized: &Synthesized, tools: &Tools) -> Result<StoredPlan> {
     let target = target(intent, desk, synthesized, tools);
