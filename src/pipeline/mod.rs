@@ -27,7 +27,7 @@ use crate::assembly::Assembly;
 use crate::aws::home::{ETag, Home};
 use crate::aws::lock::StageLock;
 use crate::aws::{Aws, Door, IfDenied, Pace, Role};
-use crate::config::{Express, Stage};
+use crate::config::{Express, GitRef, Stage};
 use crate::diff::Secrets;
 use crate::error::{Error, Result};
 use crate::names::{AccountId, Region};
@@ -63,6 +63,7 @@ pub enum As {
 }
 
 /// A stage with its AWS, and what is known of it.
+#[derive(Clone)]
 pub struct Desk {
     pub aws: Arc<Aws>,
     pub home: Home,
@@ -159,13 +160,18 @@ pub fn is_untouched(intent: &Intent, desk: &Desk) -> Result<bool> {
     Ok(state.content == Some(changed::content_key(intent, &desk.account, &desk.region)?))
 }
 
-/// What a deploy says about the stage where nobody knows more: how long it lives, by its rule.
+/// What a deploy says about the stage: what it is made from, and how long it lives by its rule.
 pub fn marks(intent: &Intent) -> Marks {
     let expires = intent.stage.rule.expires_s.and_then(|s| {
         let lives = jiff::SignedDuration::from_secs(i64::try_from(s).ok()?);
         jiff::Timestamp::now().round(jiff::Unit::Second).ok()?.checked_add(lives).ok()
     });
-    Marks { expires: expires.map(|t| t.to_string()), ..Marks::default() }
+    let (pull, made_from) = match &intent.stage.git_ref {
+        Some(GitRef::PullRequest { number, .. }) => (Some(*number), None),
+        Some(git_ref) => (None, Some(git_ref.to_string())),
+        None => (None, None),
+    };
+    Marks { pull, made_from, expires: expires.map(|t| t.to_string()) }
 }
 
 /// Steps 3 to 6: files, changed or not, dependencies and bundles, assembly.
