@@ -2,12 +2,12 @@
 
 use crate::plan::card::Card;
 
-pub fn marker() -> String {
-    "<!-- offshoot -->".to_owned()
+pub fn marker(repository: &str) -> String {
+    format!("<!-- offshoot:comment {} -->", repository.to_ascii_lowercase())
 }
 
-pub fn is_marked(body: &str) -> bool {
-    body.starts_with(&marker())
+pub fn is_marked(body: &str, marker: &str) -> bool {
+    body.strip_prefix(marker).is_some_and(|rest| rest.is_empty() || rest.starts_with(['\n', '\r']))
 }
 
 pub fn check_title(card: &Card) -> String {
