@@ -125,11 +125,15 @@ for (const operation of OPERATIONS) {
   };
 }
 
-// Where GitHub answers otherwise than it says: the fork of a pull request may be gone, and its owner too.
+// Where GitHub answers otherwise than it says: the fork of a pull request may be gone, and its owner too; addresses that a
+// deployment's status was not given are empty texts.
 function corrected(name, made) {
   const head = made.properties?.head?.properties;
   if (name.startsWith("pull-request") && head?.repo) {
-    for (const key of ["repo", "user"]) head[key] = { anyOf: [{ type: "null" }, head[key]] };
+    for (const key of ["repo", "user"].filter((key) => head[key])) head[key] = { anyOf: [{ type: "null" }, head[key]] };
+  }
+  if (name === "deployment-status") {
+    for (const key of ["environment_url", "log_url", "target_url"]) delete made.properties[key].format;
   }
   return made;
 }

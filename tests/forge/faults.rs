@@ -58,14 +58,16 @@ impl Fault {
     }
 }
 
-/// Which requests are meant: `"POST issues/1/comments"` (a method or `*`, and what the path contains), or a closure.
+/// Which requests are meant: `"POST issues/1/comments"` (a method or `*`, and what the path contains; either alone is
+/// fine), or a closure.
 pub trait Matches: Send + 'static {
     fn matches(&self, call: &Call) -> bool;
 }
 
 impl Matches for &'static str {
     fn matches(&self, call: &Call) -> bool {
-        let (method, text) = self.split_once(' ').unwrap_or(("*", self));
+        let all_big = self.bytes().all(|b| b.is_ascii_uppercase());
+        let (method, text) = self.split_once(' ').unwrap_or(if all_big { (self, "") } else { ("*", self) });
         (method == "*" || method == call.method) && (call.path.contains(text) || call.template.contains(text))
     }
 }

@@ -1,5 +1,6 @@
 //! The HTTP side: one port for REST, git and the tokens of Actions' jobs; faults, journal and validation around each answer.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use axum::body::Body;
@@ -55,7 +56,7 @@ async fn answer(hub: Hub, cut: Cut, request: axum::extract::Request) -> Response
     } else if request.path == "/_oidc/token" {
         Handled::Reply(people::oidc(&mut lock(&state), &request))
     } else {
-        handle(&mut lock(&state), request)
+        guarded(&state, request)
     };
     let hooks = lock(&state).due_hooks();
     for hook in hooks {
@@ -77,6 +78,16 @@ pub enum Handled {
     Cut,
 }
 
+/// A panic of the fake itself fails the test, and is not mistaken for a broken connection.
+fn guarded(state: &Shared, request: Request) -> Handled {
+    let what = format!("{} {}", request.method, request.path);
+    let done = catch_unwind(AssertUnwindSafe(|| handle(&mut lock(state), request)));
+    done.unwrap_or_else(|_| {
+        lock(state).violations.push(format!("{what}: the fake itself went wrong, see above"));
+        Handled::Reply(Refusal::new(500, "The fake itself went wrong").into_reply())
+    })
+}
+
 /// Lets a fault answer, or the operation; writes the journal.
 fn handle(state: &mut State, mut request: Request) -> Handled {
     state.sync();
@@ -88,7 +99,7 @@ fn handle(state: &mut State, mut request: Request) -> Handled {
     let template = found.as_ref().map_or("", |(route, _)| route.template);
     let mut call = Call::of(state, &request, template, validate::operation_id(&request.method, template));
     let Some((route, params)) = found else {
-        let violation = format!("{call}: the fake knows no such route");
+        let violation = format!("{} {}: the fake knows no such route", call.method, call.path);
         state.violations.push(violation);
         call.outcome = Outcome::Refused("no such route".to_owned());
         call.status = 404;

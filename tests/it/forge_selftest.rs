@@ -417,7 +417,11 @@ fn what_is_not_as_described_is_seen() {
     forge.get("/pulls?status=open");
     forge.get("/nothing/here");
     let seen = forge.fake.take_violations().join("\n");
-    insta::assert_snapshot!(seen, @"");
+    insta::assert_snapshot!(seen, @r#"
+    request POST /repos/acme/notes/check-runs: 7 is not of type "string" at "/name"
+    request GET /repos/acme/notes/pulls: there is no query parameter "status"
+    GET /repos/acme/notes/nothing/here: the fake knows no such route
+    "#);
 }
 
 #[test]
