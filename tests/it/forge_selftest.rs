@@ -448,3 +448,82 @@ fn the_example_payloads_are_there() {
     let of = |event: &str| all.iter().filter(|e| e["event"] == event).count();
     assert_eq!(["pull_request", "push", "issue_comment", "merge_group", "check_run"].map(of), [29, 7, 9, 2, 9]);
 }
+
+#[test]
+fn statuses_reviews_and_merge_groups_are_told() {
+    let forge = forge();
+    let status = json!({"state": "pending", "context": "offshoot/prod", "description": "d", "target_url": "https://example.com"});
+    for state in ["pending", "success"] {
+        let mut body = status.clone();
+        body["state"] = json!(state);
+        assert_eq!(forge.ask("POST", &format!("/statuses/{}", forge.head), body).status, 201);
+    }
+    let combined = forge.get(&format!("/commits/{}/status", forge.head)).json();
+    assert_eq!((&combined["state"], &combined["total_count"]), (&json!("success"), &json!(1)));
+    assert_eq!(forge.get("/commits/feature/statuses").json().as_array().map(Vec::len), Some(2));
+    assert_eq!(forge.get("/commits/feature").json()["files"][0]["filename"], "app/a.txt");
+    let review = forge.fake.review(forge.pull, "rae", "APPROVED");
+    assert_eq!(forge.get(&format!("/pulls/{}/reviews", forge.pull)).json()[0]["commit_id"], json!(forge.head));
+    assert_eq!(forge.fake.event_review(review)["review"]["state"], "approved");
+    let group = forge.fake.event_merge_group(forge.pull, &forge.head, "main");
+    let name = format!("refs/heads/gh-readonly-queue/main/pr-{}-{}", forge.pull, forge.main);
+    assert_eq!(group["merge_group"]["head_ref"], name);
+}
+
+#[test]
+fn pull_requests_are_opened_listed_closed_and_reopened() {
+    let forge = forge();
+    forge.fake.push_file(REPO, "other", "o.txt", "o");
+    let made = forge.ask("POST", "/pulls", json!({"head": "other", "base": "main", "title": "T", "draft": true}));
+    assert_eq!((made.status, &made.json()["draft"]), (201, &json!(true)));
+    assert_eq!(forge.ask("POST", "/pulls", json!({"head": "other", "base": "main", "title": "T"})).status, 422);
+    let numbers = |path: &str| -> Vec<u64> {
+        forge.get(path).json().as_array().expect("a list").iter().filter_map(|p| p["number"].as_u64()).collect()
+    };
+    let second = made.json()["number"].as_u64().expect("a number");
+    assert_eq!(numbers("/pulls"), [second, forge.pull]);
+    assert_eq!(numbers("/pulls?head=acme:other&state=all"), [second]);
+    let own = format!("/pulls/{second}");
+    assert_eq!(forge.ask("PATCH", &own, json!({"state": "closed"})).json()["state"], "closed");
+    assert_eq!(numbers("/pulls"), [forge.pull]);
+    assert_eq!(forge.ask("PATCH", &own, json!({"state": "open"})).json()["state"], "open");
+    forge.fake.move_branch(REPO, "other", None);
+    assert_eq!(forge.fake.pull_state(second), PullState::Closed);
+    assert_eq!(forge.ask("PATCH", &own, json!({"state": "open"})).status, 422);
+    assert_eq!(forge.fake.event_delete("other", "ann")["ref"], "other");
+}
+
+#[test]
+fn the_payloads_we_make_have_the_fields_of_githubs_own() {
+    let forge = forge();
+    let examples: Vec<Value> = serde_json::from_str(crate::forge::PAYLOADS).expect("JSON");
+    let fake = &forge.fake;
+    let comment = fake.comment(forge.pull, "ann", "/offshoot plan");
+    forge.ask("POST", "/check-runs", json!({"name": "c", "head_sha": forge.head}));
+    let check = fake.checks(&forge.head)[0].id;
+    let made = [
+        ("pull_request", fake.event_pull(forge.pull, "opened", "ann")),
+        ("push", fake.event_push("main", None, Some(&forge.main), "ann")),
+        ("issue_comment", fake.event_comment(forge.pull, comment, "created", "ann")),
+        ("merge_group", fake.event_merge_group(forge.pull, &forge.head, "main")),
+        ("check_run", fake.event_button(check, Some("deploy"), "ann")),
+        ("delete", fake.event_delete("feature", "ann")),
+        ("create", fake.event_create("feature", "ann")),
+        ("workflow_dispatch", fake.event_dispatch("main", json!({"stage": "prod"}), "ann")),
+    ];
+    let keys = |value: &Value| -> std::collections::BTreeSet<String> {
+        value.as_object().map(|fields| fields.keys().cloned().collect()).unwrap_or_default()
+    };
+    let mut missing = Vec::new();
+    for (event, payload) in made {
+        // what every example of the event has, we have
+        let of: Vec<&Value> = examples.iter().filter(|e| e["event"] == event).map(|e| &e["payload"]).collect();
+        for part in ["", "pull_request", "comment", "issue", "merge_group", "check_run", "head_commit"] {
+            let at = |value: &Value| if part.is_empty() { keys(value) } else { keys(&value[part]) };
+            let all = of.iter().map(|e| at(e)).reduce(|a, b| a.intersection(&b).cloned().collect()).unwrap_or_default();
+            let known = at(&payload);
+            missing.extend(all.difference(&known).map(|key| format!("{event}.{part}.{key}")));
+        }
+    }
+    assert_eq!(missing, Vec::<String>::new());
+}
