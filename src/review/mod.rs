@@ -11,6 +11,7 @@ pub mod rights;
 pub mod seat;
 pub mod spot;
 pub mod sweep;
+pub mod trust;
 pub mod url;
 pub mod work;
 
