@@ -1,8 +1,10 @@
 //! What an event of the forge means for stages: which are planned, deployed or removed, and what is told about it.
 
 pub mod approvals;
+pub mod ask;
 pub mod board;
 pub mod commands;
+pub mod ground;
 pub mod promote;
 pub mod pull;
 pub mod push;
