@@ -2,6 +2,7 @@
 
 mod ask;
 mod check;
+mod ci;
 mod common;
 mod deploy;
 mod init;
@@ -55,6 +56,8 @@ enum Command {
     Outputs(outputs::Args),
     /// Break the lock of a stage whose run is gone for good
     Unlock(unlock::Args),
+    /// Do what a GitHub event means: for CI, run by the Action
+    Ci(ci::Args),
     /// List the stages: by rule, and as deployed
     Stages(stages::Args),
     /// Write an offshoot.yml for this repository
@@ -78,8 +81,10 @@ enum End {
     Changes,
     /// A stack failed; everything was said already.
     Failed,
-    /// A person said no.
+    /// A person or a rule said no.
     Declined,
+    /// The configuration or an input is wrong; everything was said already.
+    Misused,
 }
 
 /// Parses, runs, and gives the exit code.
@@ -115,6 +120,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(End::Changes) => ExitCode::from(2),
         Ok(End::Failed) => ExitCode::from(1),
         Ok(End::Declined) => ExitCode::from(3),
+        Ok(End::Misused) => ExitCode::from(64),
         Err(error) => {
             printer.error(&error);
             ExitCode::from(error.class().exit_code())
@@ -131,6 +137,7 @@ async fn answer(cli: Cli, printer: &Printer) -> Result<End, Error> {
         Command::Show(args) => show::run(common, args, printer).await,
         Command::Outputs(args) => outputs::run(common, args, printer).await,
         Command::Unlock(args) => unlock::run(common, args, printer).await,
+        Command::Ci(args) => ci::run(common, args, printer).await,
         Command::Stages(args) => stages::run(common, args, printer).await,
         Command::Init(args) => init::run(common, args, printer).await,
         Command::Check(args) => check::run(common, args, printer).await,

@@ -136,7 +136,7 @@ impl Push<'_> {
             return Ok(());
         }
         let asks = self.spot.stage.rule.apply == ApplyRule::Approved && stored.plan.has_changes();
-        if asks && !card.approvals.is_complete() {
+        if asks && !card.approvals.is_enough() {
             card.state = CardState::NeedsApproval;
             return Ok(());
         }

@@ -155,7 +155,7 @@ impl Seat {
 
     /// Whether nothing that the app is made from differs from what the stage runs.
     pub fn is_untouched(&self) -> Result<bool> {
-        Ok(false)
+        pipeline::is_untouched(&self.intent, &self.desk)
     }
 
     /// Goes on with a run of the stage that was killed, if there is one; under the lock.
@@ -174,6 +174,7 @@ impl Seat {
             wait: Wait::ForEnd,
             recover: Recover::default(),
             approval,
+            marks: pipeline::marks(&self.intent),
         }
     }
 }

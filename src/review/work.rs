@@ -144,7 +144,7 @@ pub async fn plan(
     }
     card.approvals = approvals::of(board.office, seat, &stored.plan, Some(board.pull)).await?;
     let asks = spot.stage.rule.apply == ApplyRule::Approved;
-    card.state = if asks && !card.approvals.is_complete() { CardState::NeedsApproval } else { CardState::Planned };
+    card.state = if asks && !card.approvals.is_enough() { CardState::NeedsApproval } else { CardState::Planned };
     if spot.role == StageRole::Preview && is_draft(board) {
         card.why = Some("the pull request is a draft: deployed when it is ready for review, or by command".to_owned());
     }
