@@ -1,5 +1,6 @@
 //! Where a stage's small objects live in the account's bucket: state, stored plans, claims on stacks.
 
+mod assemblies;
 mod pulls;
 
 use aws_sdk_s3::error::ProvideErrorMetadata;
@@ -157,6 +158,7 @@ impl Home {
         self.drop_plans(stage).await?;
         self.drop_approvals(stage, None).await?;
         self.drop_cancels(stage).await?;
+        self.drop_assemblies(stage).await?;
         self.delete(&format!("{stage}.json")).await
     }
 
