@@ -14,6 +14,7 @@ use super::spot::Spot;
 use super::work::Aim;
 use super::{Handled, Office, promote, pull, trust};
 use crate::command::{self, Command, Found, Target};
+use crate::config::Codeowners;
 use crate::error::{Error, Result};
 use crate::forge::event::CommentAction;
 use crate::forge::{AccountKind, Actor, Comment, PullState};
@@ -94,7 +95,7 @@ async fn told(office: &Office, number: u64, to: &To, answer: Answer) -> Result<H
 }
 
 /// What somebody needs to be allowed for a command.
-fn wish(command: &Command) -> Wish {
+fn wish(command: &Command, spot: &Spot) -> Wish {
     match command {
         Command::Deploy { .. } | Command::Promote { .. } | Command::Rollback { .. } => Wish::Deploy,
         Command::Remove { .. }
@@ -102,7 +103,11 @@ fn wish(command: &Command) -> Wish {
         | Command::Cancel { .. }
         | Command::Unlock { .. }
         | Command::Retry { .. } => Wish::Manage,
-        Command::Approve { revision: None, .. } => Wish::Approve,
+        // owners of changed files are asked by the repository itself, whether the stage's list names them or not
+        Command::Approve { revision: None, .. } => match spot.stage.rule.approvals.codeowners {
+            Codeowners::Required => Wish::Look,
+            Codeowners::Ignore => Wish::Approve,
+        },
         Command::Approve { revision: Some(_), .. } => Wish::Trust,
         Command::Help
         | Command::Plan { .. }
@@ -125,14 +130,14 @@ async fn carry_out(asked: &Asked<'_>, command: &Command) -> Result<Answer> {
         Command::Promote { from, to, app } => promote::promote(asked, from, to, app.as_deref()).await,
         Command::Approve { revision: Some(revision), .. } => approve::commit(asked, revision).await,
         Command::Plan { on } => staged(asked, command, on, Reach::All).await,
-        Command::Deploy { on, .. }
-        | Command::Approve { on, .. }
-        | Command::Remove { on }
-        | Command::Extend { on, .. }
-        | Command::Retry { on } => staged(asked, command, on, Reach::One).await,
-        Command::Outputs { on } | Command::Cancel { on } | Command::Unlock { on } | Command::Rollback { on, .. } => {
-            staged(asked, command, on, Reach::Any).await
+        Command::Deploy { on, .. } | Command::Remove { on } | Command::Extend { on, .. } | Command::Retry { on } => {
+            staged(asked, command, on, Reach::One).await
         }
+        Command::Approve { on, .. }
+        | Command::Outputs { on }
+        | Command::Cancel { on }
+        | Command::Unlock { on }
+        | Command::Rollback { on, .. } => staged(asked, command, on, Reach::Any).await,
     }
 }
 
@@ -141,7 +146,7 @@ async fn staged(asked: &Asked<'_>, command: &Command, on: &Target, reach: Reach)
     let ground = Ground::open(asked).await?;
     let spots = ground.chosen(on, reach)?;
     for spot in &spots {
-        rights::demand(asked.office, asked.by, wish(command), Some(&spot.stage)).await?;
+        rights::demand(asked.office, asked.by, wish(command, spot), Some(&spot.stage)).await?;
     }
     match command {
         Command::Plan { .. } => plan(&ground, &spots, on).await,

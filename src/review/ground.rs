@@ -2,16 +2,16 @@
 
 use super::ask::{About, Asked};
 use super::board::Board;
-use super::seat::{self, Room};
+use super::seat::{self, Room, Seat};
 use super::spot::{self, Spot};
-use super::{Code, Office, pull, trust};
+use super::{Code, Office, StageResult, pull, report, trust};
 use crate::command::Target;
 use crate::config::{App, GitRef, Stage};
 use crate::error::{Error, Result};
 use crate::forge::{Origin, Pull, PullState};
 use crate::names::Revision;
 use crate::pipeline::Trust;
-use crate::plan::card::StageRole;
+use crate::plan::card::{Approvals, StageRole};
 
 /// The repository as a command sees it.
 pub struct Ground<'a> {
@@ -141,6 +141,49 @@ impl<'a> Ground<'a> {
             .next("name one of them behind the command"));
         }
         Ok(meant)
+    }
+
+    /// Why a plan is not executed yet: whose approval is missing. `then` is the command that executes it afterwards.
+    pub fn lacking(&self, spot: &Spot, approvals: &Approvals, then: Option<&str>) -> Error {
+        let from = match approvals.from.as_slice() {
+            [] => "anyone who may write".to_owned(),
+            from => from.join(", "),
+        };
+        let given = u32::try_from(approvals.given.len()).unwrap_or(u32::MAX);
+        let mut what = match approvals.needed.saturating_sub(given) {
+            0 => "its plan needs approvals of owners of changed files".to_owned(),
+            1 => format!("its plan needs 1 more approval, from {from}"),
+            more => format!("its plan needs {more} more approvals, from {from}"),
+        };
+        if !approvals.owners_missing.is_empty() {
+            what.push_str(&format!("; these owners have not approved: {}", approvals.owners_missing.join(", ")));
+        }
+        let stage = &spot.stage.name;
+        let then = then.map(|then| format!("; then type again: {then}")).unwrap_or_default();
+        Error::refused("approval.missing", format!("deploying stage {stage}"), what)
+            .next(format!("read the plan; who may approves it with: {} approve {stage}{then}", self.asked.prefix))
+    }
+
+    /// The stage is one that the pull request shows, or one of the branch.
+    pub fn is_own(&self, spot: &Spot) -> bool {
+        self.spots.iter().any(|own| own.app.name == spot.app.name && own.stage.name == spot.stage.name)
+    }
+
+    /// Keeps and tells what came of a stage: on the pull request, and where there is none at its deployments.
+    pub async fn tell(&self, seat: &Seat, result: &StageResult) -> Result<()> {
+        let shown =
+            self.spots.iter().any(|own| own.app.name.as_str() == seat.app() && own.stage.name.as_str() == seat.stage());
+        match self.board()? {
+            Some(board) if shown => {
+                board.seated(seat);
+                return board.tell(std::slice::from_ref(result)).await;
+            }
+            // a stage that the pull request does not show still keeps what was planned for it there
+            Some(_) => seat.desk.home.put_card(&result.card).await?,
+            None => {}
+        }
+        report::check(self.asked.office, &result.card).await?;
+        report::deployment(self.asked.office, &result.card).await
     }
 
     /// Errors (`review.not_open`): there is nothing to do for a pull request that is closed.

@@ -1,6 +1,6 @@
 //! `approve`: a plan by who may approve it, or a stranger's commit by a maintainer.
 
-use super::deploy::{self, Refusal};
+use super::deploy::{self, Refusal, Want};
 use super::words;
 use crate::config::ApplyRule;
 use crate::error::{Error, Result};
@@ -14,7 +14,7 @@ use crate::review::rights::{self, Wish};
 use crate::review::seat::Seat;
 use crate::review::spot::Spot;
 use crate::review::work::Aim;
-use crate::review::{Handled, StageResult, approvals, pull, trust};
+use crate::review::{Handled, StageResult, approvals, promote, pull, trust};
 
 /// Lets the commit of a fork run. Nothing is kept: the comment itself is what is looked at, now and later.
 pub(super) async fn commit(asked: &Asked<'_>, revision: &str) -> Result<Answer> {
@@ -78,7 +78,7 @@ async fn one(ground: &Ground<'_>, pull: &Pull, spot: &Spot) -> Result<Answer> {
     let office = ground.office();
     let seat = Seat::take(office, &ground.room, &spot.app, &spot.stage, As::Planner).await?;
     board.seated(&seat);
-    let (mut card, plan) = match deploy::shown(ground, pull, spot, &seat).await {
+    let (mut card, plan) = match deploy::shown(ground, pull, spot, &seat, Want::Approve).await {
         Ok(shown) => shown,
         Err(Refusal::Plain(error)) => return Err(error),
         Err(Refusal::PlanAnew(error)) => {
@@ -91,17 +91,22 @@ async fn one(ground: &Ground<'_>, pull: &Pull, spot: &Spot) -> Result<Answer> {
     }
     card.approvals = approvals::give(office, &seat, &plan, Some(pull), ground.asked.by).await?;
     let missing = card.approvals.missing();
+    let offered = promote::is_offer(&card);
     // what is deployed meanwhile, or was, says so itself
     if matches!(card.state, CardState::NeedsApproval | CardState::Planned | CardState::Refused) {
         card.state = if missing == 0 { CardState::Planned } else { CardState::NeedsApproval };
-        (card.trouble, card.why) = (None, None);
+        card.trouble = None;
+        if !offered {
+            card.why = None;
+        }
     }
     let result = StageResult { card, error: None };
-    board.tell(std::slice::from_ref(&result)).await?;
+    ground.tell(&seat, &result).await?;
     let told = Answer::of(Handled { stages: vec![result], ..Handled::default() });
-    if missing == 0 && spot.role == StageRole::Preview && pull.state == PullState::Open {
+    if missing == 0 && !offered && spot.role == StageRole::Preview && pull.state == PullState::Open {
         return deploy::one(ground, pull, spot, Prune::Keep).await;
     }
-    let next = format!("{} deploy {}", ground.asked.prefix, spot.stage.name);
-    Ok(told.and(Answer::saying(words::approved(seat.stage(), missing, &next))))
+    // a promotion or a rollback is typed again: `deploy` is about the pull request's own commit
+    let next = (!offered).then(|| format!("{} deploy {}", ground.asked.prefix, spot.stage.name));
+    Ok(told.and(Answer::saying(words::approved(seat.stage(), missing, next.as_deref()))))
 }

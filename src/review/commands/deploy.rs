@@ -14,7 +14,7 @@ use crate::review::ground::Ground;
 use crate::review::seat::{Held, Seat};
 use crate::review::spot::Spot;
 use crate::review::work::{self, Aim};
-use crate::review::{Handled, StageResult, approvals, pull, push};
+use crate::review::{Handled, StageResult, approvals, promote, pull, push};
 
 use super::{dispatch, words};
 
@@ -156,7 +156,7 @@ impl Deploy<'_> {
         if let Some(said) = self.has_it(seat) {
             return Ok(Bound::Nothing(said));
         }
-        let (mut card, plan) = shown(self.ground, self.pull, self.spot, seat).await?;
+        let (mut card, plan) = shown(self.ground, self.pull, self.spot, seat, Want::Deploy).await?;
         if !plan.has_changes() {
             return Ok(Bound::Nothing(words::nothing_to_deploy(seat.stage())));
         }
@@ -164,9 +164,9 @@ impl Deploy<'_> {
         kept::is_for(&stored, &plan.digest, &seat.intent, &seat.desk)?;
         if self.spot.stage.rule.apply == ApplyRule::Approved {
             card.approvals = approvals::of(self.ground.office(), seat, &plan, Some(self.pull)).await?;
-            if !card.approvals.is_complete() {
+            if !card.approvals.is_enough() {
                 card.state = CardState::NeedsApproval;
-                let error = missing(self.ground, self.spot, &card);
+                let error = self.ground.lacking(self.spot, &card.approvals, None);
                 self.board.tell(&[StageResult { card, error: None }]).await?;
                 return Err(Refusal::Plain(error));
             }
@@ -182,22 +182,22 @@ impl Deploy<'_> {
     }
 }
 
-fn missing(ground: &Ground<'_>, spot: &Spot, card: &Card) -> Error {
-    let from = match card.approvals.from.as_slice() {
-        [] => "anyone who may write".to_owned(),
-        from => from.join(", "),
-    };
-    let (stage, missing) = (&spot.stage.name, card.approvals.missing());
-    let what = match missing {
-        1 => format!("its plan needs 1 more approval, from {from}"),
-        more => format!("its plan needs {more} more approvals, from {from}"),
-    };
-    Error::refused("approval.missing", format!("deploying stage {stage}"), what)
-        .next(format!("read the plan; who may approves it with: {} approve {stage}", ground.asked.prefix))
+/// What the plan is wanted for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Want {
+    Deploy,
+    /// Also that of a promotion or a rollback, which is about another commit.
+    Approve,
 }
 
 /// The card and its plan, if that is what the person saw who asks, and nothing moved since.
-pub(super) async fn shown(ground: &Ground<'_>, pull: &Pull, spot: &Spot, seat: &Seat) -> Result<(Card, Plan), Refusal> {
+pub(super) async fn shown(
+    ground: &Ground<'_>,
+    pull: &Pull,
+    spot: &Spot,
+    seat: &Seat,
+    want: Want,
+) -> Result<(Card, Plan), Refusal> {
     let office = ground.office();
     let doing = format!("looking for the plan of stage {}", seat.stage());
     let again = "read the plan that is shown now, then type it again";
@@ -215,12 +215,13 @@ pub(super) async fn shown(ground: &Ground<'_>, pull: &Pull, spot: &Spot, seat: &
         PullState::Open => now.head.revision.clone(),
         PullState::Closed | PullState::Merged => ground.head.clone(),
     };
-    if card.head != head.as_str() {
+    let offered = want == Want::Approve && (!ground.is_own(spot) || promote::is_offer(&card));
+    if !offered && card.head != head.as_str() {
         let planned = card.head.get(..8).unwrap_or(&card.head);
         let what = format!("the plan is of commit {planned}, and what counts now is {}", head.short());
         return Err(Refusal::PlanAnew(Error::refused("plan.stale", doing, what).next(again)));
     }
-    if now.state == PullState::Open && spot.role == StageRole::Target {
+    if !offered && now.state == PullState::Open && spot.role == StageRole::Target {
         base_stands(ground, &now, &card, &doing).await?;
     }
     let seen = card.planned.as_deref().is_some_and(|planned| !is_later(planned, &ground.asked.at));

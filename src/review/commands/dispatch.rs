@@ -190,7 +190,7 @@ async fn show(ground: &Ground<'_>, seat: &Seat, card: &mut Card) -> Result<crate
     card.state = if stored.plan.has_changes() { CardState::Planned } else { CardState::Unchanged };
     if stored.plan.has_changes() && seat.intent.stage.rule.apply == ApplyRule::Approved {
         card.approvals = approvals::of(ground.office(), seat, &stored.plan, None).await?;
-        if !card.approvals.is_complete() {
+        if !card.approvals.is_enough() {
             card.state = CardState::NeedsApproval;
         }
     }

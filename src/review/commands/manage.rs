@@ -16,7 +16,7 @@ use crate::review::ground::Ground;
 use crate::review::seat::{Held, Seat};
 use crate::review::spot::{self, Spot};
 use crate::review::work::{self, Aim};
-use crate::review::{Handled, StageResult, pull, report, sweep};
+use crate::review::{Handled, StageResult, pull, sweep};
 
 /// A preview is never kept longer than this from now.
 const MOST: SignedDuration = SignedDuration::from_hours(30 * 24);
@@ -32,17 +32,6 @@ async fn card(ground: &Ground<'_>, spot: &Spot, seat: &Seat) -> Result<Card> {
     let base = ground.pull().map(|pull| pull.base.revision.as_str()).unwrap_or_default();
     let head = ground.pull().map_or(ground.head.as_str(), |pull| pull.head.revision.as_str());
     Ok(kept.unwrap_or_else(|| spot::blank(ground.office(), &ground.room, spot, number, (head, base))))
-}
-
-/// On the pull request, or where there is none at the stage's deployments.
-async fn tell(ground: &Ground<'_>, seat: &Seat, result: &StageResult) -> Result<()> {
-    match ground.board()? {
-        Some(board) => {
-            board.seated(seat);
-            board.tell(std::slice::from_ref(result)).await
-        }
-        None => report::deployment(ground.office(), &result.card).await,
-    }
 }
 
 /// Removes previews; other stages only where the workflow was started by hand.
@@ -71,7 +60,7 @@ pub(super) async fn remove(ground: &Ground<'_>, spots: &[Spot]) -> Result<Answer
         if failed {
             result.card.state = CardState::RemoveFailed;
         }
-        tell(ground, &seat, &result).await?;
+        ground.tell(&seat, &result).await?;
         answer = answer.and(Answer::of(Handled { stages: vec![result], ..Handled::default() }));
     }
     Ok(answer)
@@ -99,7 +88,7 @@ pub(super) async fn extend(ground: &Ground<'_>, spots: &[Spot], by_s: u64) -> Re
         let expires = extended?;
         if let Some(mut card) = kept(ground, &seat).await? {
             card.expires = Some(expires.clone());
-            tell(ground, &seat, &StageResult { card, error: None }).await?;
+            ground.tell(&seat, &StageResult { card, error: None }).await?;
         }
         answer = answer.and(Answer::saying(words::extended(seat.stage(), &expires)));
     }
@@ -228,7 +217,7 @@ async fn resume(ground: &Ground<'_>, spot: &Spot) -> Result<Answer> {
     card.applied = Some(applied);
     card.updated = pipeline::now();
     let result = StageResult { card, error: None };
-    tell(ground, &seat, &result).await?;
+    ground.tell(&seat, &result).await?;
     Ok(Answer::of(Handled { stages: vec![result], ..Handled::default() }))
 }
 

@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::command::{Command, Target};
-use crate::config::duration;
+use crate::command::{self, Command};
 use crate::error::{Class, Error};
 use crate::names::Revision;
 use crate::render::markdown::escape::{code, link_or_code, text};
@@ -16,56 +15,17 @@ const MOST_OUTPUTS: usize = 200;
 
 /// The command as somebody would type it.
 pub(super) fn typed(prefix: &str, command: &Command) -> String {
-    let (verb, first, on, last) = match command {
-        Command::Help => ("help", None, None, None),
-        Command::Plan { on } => ("plan", None, Some(on), None),
-        Command::Deploy { on, prune } => ("deploy", None, Some(on), prune.then_some("--prune")),
-        Command::Remove { on } => ("remove", None, Some(on), None),
-        Command::Drift { on } => ("drift", None, Some(on), None),
-        Command::RevertDrift { on } => ("revert-drift", None, Some(on), None),
-        Command::Promote { from, to, .. } => ("promote", Some(format!("{from} {to}")), None, None),
-        Command::Rollback { on, revision } => ("rollback", revision.clone(), Some(on), None),
-        Command::Extend { on, by_s } => ("extend", Some(duration::show(*by_s)), Some(on), None),
-        Command::Cancel { on } => ("cancel", None, Some(on), None),
-        Command::Retry { on } => ("retry", None, Some(on), None),
-        Command::Unlock { on } => ("unlock", None, Some(on), None),
-        Command::Approve { on, revision } => ("approve", revision.clone(), Some(on), None),
-        Command::Dev { on } => ("dev", None, Some(on), None),
-        Command::Outputs { on } => ("outputs", None, Some(on), None),
-        Command::Logs { on } => ("logs", None, Some(on), None),
-    };
-    let words = [Some(prefix.to_owned()), Some(verb.to_owned()), first, on.and_then(named), last.map(str::to_owned)];
-    words.into_iter().flatten().collect::<Vec<_>>().join(" ")
-}
-
-fn named(on: &Target) -> Option<String> {
-    match (&on.app, &on.stage) {
-        (Some(app), Some(stage)) => Some(format!("{app}/{stage}")),
-        (None, Some(stage)) => Some(stage.clone()),
-        _ => None,
-    }
+    format!("{prefix} {command}")
 }
 
 /// What every command does.
 pub(super) fn help(prefix: &str) -> String {
-    let rows = [
-        ("plan [stage]", "plan anew and show it"),
-        ("deploy [stage] [--prune]", "execute the plan that is shown; without a stage, the preview"),
-        ("approve [stage]", "approve the plan that is shown"),
-        ("approve <commit>", "let this commit of a fork run"),
-        ("remove", "remove the preview"),
-        ("extend 24h", "keep the preview that much longer"),
-        ("cancel [stage]", "ask the run that works on the stage to stop"),
-        ("retry [stage]", "do again what was not finished"),
-        ("unlock [stage]", "break the lock of a run that is gone for good"),
-        ("promote staging prod", "deploy to one stage what another one runs"),
-        ("rollback [commit] [stage]", "go back to what the stage ran before"),
-        ("outputs [stage]", "show what the stacks give out"),
-        ("help", "this list"),
-    ];
-    let mut out = String::from("A command stands on a line of its own.\n\n| Command | What it does |\n|---|---|\n");
-    for (command, what) in rows {
-        out.push_str(&format!("| {} | {what} |\n", code(&format!("{prefix} {command}"))));
+    let mut out =
+        String::from("A command stands on a line of its own.\n\n| Command | What it does | Who may |\n|---|---|---|\n");
+    for usage in command::table() {
+        let line = code(&format!("{prefix} {}", usage.line()));
+        // the table's own sentences hold code, and nothing from outside
+        out.push_str(&format!("| {line} | {} | {} |\n", usage.does, usage.who.as_str()));
     }
     out
 }
@@ -177,12 +137,18 @@ pub(super) fn deployed_already(stage: &str) -> String {
     format!("Stage {} runs this commit already.", code(stage))
 }
 
-/// An approval was counted; `missing` more are needed.
-pub(super) fn approved(stage: &str, missing: u32, next: &str) -> String {
-    match missing {
-        0 => format!("The plan of stage {} has the approvals it needs. Deploy it with {}.", code(stage), code(next)),
-        1 => format!("The plan of stage {} needs 1 more approval.", code(stage)),
-        more => format!("The plan of stage {} needs {more} more approvals.", code(stage)),
+/// An approval was counted; `missing` more are needed. `next` deploys the plan.
+pub(super) fn approved(stage: &str, missing: u32, next: Option<&str>) -> String {
+    let stage = code(stage);
+    match (missing, next) {
+        (0, Some(next)) => {
+            format!("The plan of stage {stage} has the approvals it needs. Deploy it with {}.", code(next))
+        }
+        (0, None) => {
+            format!("The plan of stage {stage} has the approvals it needs. Type its command again to deploy it.")
+        }
+        (1, _) => format!("The plan of stage {stage} needs 1 more approval."),
+        (more, _) => format!("The plan of stage {stage} needs {more} more approvals."),
     }
 }
 
@@ -206,27 +172,13 @@ pub(super) fn joined(parts: &[String]) -> String {
 mod tests {
     use super::*;
 
-    fn on(stage: &str) -> Target {
-        Target { app: None, stage: Some(stage.into()) }
-    }
-
     #[test]
-    fn commands_are_said_as_they_are_typed() {
-        let app = Target { app: Some("notes".into()), stage: Some("prod".into()) };
-        let commands = [
-            (Command::Plan { on: Target::default() }, "/offshoot plan"),
-            (Command::Deploy { on: on("prod"), prune: true }, "/offshoot deploy prod --prune"),
-            (Command::Deploy { on: app, prune: false }, "/offshoot deploy notes/prod"),
-            (Command::Extend { on: Target::default(), by_s: 86_400 }, "/offshoot extend 1d"),
-            (Command::Approve { on: Target::default(), revision: Some("0123456".into()) }, "/offshoot approve 0123456"),
-            (
-                Command::Promote { from: "staging".into(), to: "prod".into(), app: None },
-                "/offshoot promote staging prod",
-            ),
-        ];
-        for (command, wanted) in commands {
-            assert_eq!(typed("/offshoot", &command), wanted);
+    fn help_lists_every_command() {
+        let help = help("/offshoot");
+        for usage in command::table() {
+            assert!(help.contains(&format!("`/offshoot {}", usage.word)), "{} is missing", usage.word);
         }
+        assert!(help.len() < 8_000);
     }
 
     #[test]
