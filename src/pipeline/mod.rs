@@ -3,6 +3,7 @@
 pub mod event;
 pub mod stage;
 pub mod checkout;
+pub mod carried;
 pub mod changed;
 pub mod bundle;
 pub mod synth;
