@@ -7,7 +7,7 @@ use aws_config::SdkConfig;
 use aws_config::sts::AssumeRoleProvider;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
-use aws_credential_types::provider::{self, ProvideCredentials, future};
+use aws_credential_types::provider::{self, ProvideCredentials, SharedCredentialsProvider, future};
 use tokio::sync::Mutex;
 
 use super::{Role, errors};
@@ -19,7 +19,7 @@ const RENEW_BEFORE: Duration = Duration::from_secs(300);
 /// An assumed role.
 #[derive(Clone, Debug)]
 pub(super) struct Assumed {
-    provider: Arc<AssumeRoleProvider>,
+    provider: SharedCredentialsProvider,
     held: Arc<Mutex<Option<Credentials>>>,
 }
 
@@ -33,7 +33,13 @@ impl Assumed {
             Some(credentials) => builder.build_from_provider(credentials).await,
             None => builder.build().await,
         };
-        Assumed { provider: Arc::new(provider), held: Arc::default() }
+        Assumed { provider: SharedCredentialsProvider::new(provider), held: Arc::default() }
+    }
+
+    /// A role whose first credentials have been got already; `provider` gets the next ones.
+    pub fn begun(first: Credentials, provider: impl ProvideCredentials + 'static) -> Assumed {
+        let held = Arc::new(Mutex::new(Some(first)));
+        Assumed { provider: SharedCredentialsProvider::new(provider), held }
     }
 
     /// Assumes the role now, so that a refusal is told where it can still be answered.

@@ -21,6 +21,7 @@ struct Script {
     replies: Arc<Mutex<VecDeque<(u16, String)>>>,
     by_action: Arc<Vec<(String, String)>>,
     asked: Arc<Mutex<Vec<String>>>,
+    unsigned: bool,
 }
 
 pub(super) struct Fake {
@@ -35,6 +36,12 @@ pub(super) fn reply(status: u16, body: &str) -> (u16, String) {
 impl Fake {
     pub async fn start(replies: impl IntoIterator<Item = (u16, String)>) -> Fake {
         Fake::serve(Script { replies: Arc::new(Mutex::new(replies.into_iter().collect())), ..Script::default() }).await
+    }
+
+    /// For calls that are made before there are any credentials.
+    pub async fn unsigned(replies: impl IntoIterator<Item = (u16, String)>) -> Fake {
+        let replies = Arc::new(Mutex::new(replies.into_iter().collect()));
+        Fake::serve(Script { replies, unsigned: true, ..Script::default() }).await
     }
 
     /// Answers by the action of the form, for calls that are made at once.
@@ -60,7 +67,7 @@ impl Fake {
         Fake { base, script }
     }
 
-    /// `METHOD /path body` of each request; every one of them was signed.
+    /// `METHOD /path body` of each request; every one of them was signed, or, where that was asked for, none.
     pub fn asked(&self) -> Vec<String> {
         self.script.asked.lock().unwrap().clone()
     }
@@ -90,8 +97,12 @@ impl Fake {
 async fn answer(State(script): State<Script>, request: Request) -> (StatusCode, String) {
     let (head, body) = request.into_parts();
     let authorization = head.headers.get("authorization").and_then(|h| h.to_str().ok()).unwrap_or_default();
-    assert!(authorization.contains("AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/"), "{authorization}");
-    assert!(authorization.contains("x-amz-security-token"), "{authorization}");
+    if script.unsigned {
+        assert_eq!(authorization, "");
+    } else {
+        assert!(authorization.contains("AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/"), "{authorization}");
+        assert!(authorization.contains("x-amz-security-token"), "{authorization}");
+    }
     let body = axum::body::to_bytes(body, 1 << 20).await.unwrap();
     let target = head.headers.get("x-amz-target").and_then(|h| h.to_str().ok()).unwrap_or_default();
     let asked = format!("{} {} {target}{}", head.method, head.uri, String::from_utf8_lossy(&body));

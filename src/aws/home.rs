@@ -108,7 +108,11 @@ impl Home {
 
     /// Throws away the stage's stored plans: after a deploy they are all stale.
     pub async fn drop_plans(&self, stage: &str) -> Result<()> {
-        for key in self.list(&format!("{stage}.plans/")).await? {
+        self.drop_folder(&format!("{stage}.plans/")).await
+    }
+
+    pub(super) async fn drop_folder(&self, prefix: &str) -> Result<()> {
+        for key in self.list(prefix).await? {
             self.delete(&key).await?;
         }
         Ok(())
@@ -147,9 +151,12 @@ impl Home {
         self.delete(&format!("stacks/{region}/{stack}")).await
     }
 
-    /// Removes everything that is kept of a stage.
+    /// Removes everything that is kept of a stage but its cards: those say that it was removed, as long as their pull
+    /// request is looked at. The state goes last, so that a removal that is killed here can be typed again.
     pub async fn forget(&self, stage: &str) -> Result<()> {
         self.drop_plans(stage).await?;
+        self.drop_approvals(stage, None).await?;
+        self.drop_cancels(stage).await?;
         self.delete(&format!("{stage}.json")).await
     }
 

@@ -148,7 +148,8 @@ impl Session {
 
 impl Aws {
     /// Loads credentials the way every AWS tool does (environment, profile, SSO, container, instance).
-    /// Nothing is called yet. Errors: no region anywhere (`aws.no_region`).
+    /// Where the environment has none and a web identity is given, its token is exchanged for the role. Nothing else is
+    /// called yet. Errors: no region anywhere (`aws.no_region`), a role that may not be assumed.
     pub async fn connect(door: Door) -> Result<Aws> {
         let attempts = number_of("AWS_MAX_ATTEMPTS").unwrap_or(8);
         let retry = RetryConfig::standard().with_max_attempts(attempts).with_max_backoff(Duration::from_secs(10));
@@ -177,10 +178,8 @@ impl Aws {
                 "write `aws: { region: … }` for the stage in offshoot.yml, or pass --region, or set AWS_REGION",
             ));
         };
-        if let Some(role) = &door.role {
-            let provider = credentials::Assumed::new(&base, role).await;
-            provider.prove(&role.arn).await?;
-            base = base.into_builder().credentials_provider(SharedCredentialsProvider::new(provider)).build();
+        if let Some(assumed) = enter(&door, &base).await? {
+            base = base.into_builder().credentials_provider(SharedCredentialsProvider::new(assumed)).build();
         }
         let pace = door.pace.unwrap_or_default();
         Ok(Aws { base, region, identity: OnceCell::new(), sessions: Mutex::default(), pace })
@@ -204,7 +203,7 @@ impl Aws {
                     .get_caller_identity()
                     .send()
                     .await
-                    .map_err(|e| errors::from_sdk(doing, e))?;
+                    .map_err(|e| web_identity::hint(errors::from_sdk(doing, e), |name| std::env::var(name).ok()))?;
                 let arn = answer.arn().unwrap_or_default().to_owned();
                 let partition = arn.split(':').nth(1).unwrap_or("aws").to_owned();
                 Ok(Identity { account: AccountId::new(answer.account().unwrap_or_default()), arn, partition })
@@ -303,6 +302,18 @@ impl Aws {
             note,
         }
     }
+}
+
+/// Assumes the role that everything begins with, where there is one, and proves it at once.
+async fn enter(door: &Door, base: &SdkConfig) -> Result<Option<credentials::Assumed>> {
+    if let Some((identity, role)) = web_identity::entry(door, |name| std::env::var(name).ok())? {
+        let exchange = web_identity::Exchange::new(base, identity, role);
+        return Ok(Some(credentials::Assumed::begun(exchange.exchange().await?, exchange)));
+    }
+    let Some(role) = &door.role else { return Ok(None) };
+    let assumed = credentials::Assumed::new(base, role).await;
+    assumed.prove(&role.arn).await?;
+    Ok(Some(assumed))
 }
 
 /// A positive number in an environment variable; anything else counts as not set.

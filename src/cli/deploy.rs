@@ -93,6 +93,7 @@ impl Args {
             wait: if self.no_wait { Wait::No } else { Wait::ForEnd },
             recover: self.recover(),
             approval,
+            marks: pipeline::marks(intent),
         }
     }
 }

@@ -23,8 +23,8 @@ pub use init::init_text;
 pub use rules::Stage;
 pub use schema::json_schema;
 pub use valid::{
-    App, AppKind, ApplyRule, Approvals, Aws, Config, Drift, DriftAction, Express, GitRef, KindFrom, Origin, Protection,
-    Prune, Removal, Source, StageRule, Typecheck, Validation,
+    App, AppKind, ApplyRule, Approvals, Aws, Codeowners, Config, Drafts, Drift, DriftAction, Express, GitRef, KindFrom,
+    Origin, Protection, Prune, Removal, Source, StageRule, Typecheck, Validation,
 };
 pub use yaml::MAX_BYTES;
 

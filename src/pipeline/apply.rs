@@ -59,6 +59,17 @@ pub struct Recover {
     pub delete_data: bool,
 }
 
+/// What the stage's state says beside what is deployed. Nothing given: it stays as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Marks {
+    /// The pull request that the stage lives with.
+    pub pull: Option<u64>,
+    /// The branch or tag that the stage is made from: `branch feature/x`.
+    pub made_from: Option<String>,
+    /// RFC 3339: the stage lives at least until then.
+    pub expires: Option<String>,
+}
+
 /// What the person who starts the apply decides; everything else is in the plan.
 #[derive(Clone, Debug)]
 pub struct Order {
@@ -70,6 +81,7 @@ pub struct Order {
     pub recover: Recover,
     /// Who approved the plan, to be remembered.
     pub approval: Option<Approval>,
+    pub marks: Marks,
 }
 
 /// The tools of an apply.
@@ -94,7 +106,7 @@ pub async fn apply(stored: &StoredPlan, order: &Order, desk: Desk, lock: &StageL
     // a removal has no stored plan to go on with: it is simply typed again
     let removal = stored.plan.stacks.iter().all(|s| s.action == StackAction::Delete);
     if stored.plan.has_changes() && !removal {
-        keeper.begin(mark, order.approval.clone()).await?;
+        keeper.begin(mark, order.approval.clone(), &order.marks).await?;
     }
     let context = Arc::new(Context {
         stored: stored.clone(),
@@ -112,7 +124,7 @@ pub async fn apply(stored: &StoredPlan, order: &Order, desk: Desk, lock: &StageL
     if order.freshness == Freshness::JustPlanned && order.prune == Prune::Delete {
         context.keeper.forget_gone(&stored.plan).await?;
     }
-    context.keeper.end(&stored.plan, &outcomes).await?;
+    context.keeper.end(stored, &outcomes, &order.marks).await?;
     Ok(Applied {
         version: VERSION,
         app: stored.plan.app.clone(),

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::Tools;
 use super::checkout::{Kind, Tree};
 use super::stage::{Intent, Source};
+use crate::config::Prune;
 use crate::error::{Error, Result};
 use crate::names::{AccountId, Digest, Region};
 
@@ -49,11 +50,6 @@ pub struct Facts {
 pub fn changed(intent: &Intent, tree: &Tree, account: &AccountId, region: &Region, tools: &Tools) -> Result<Affected> {
     let app = &intent.app;
     let app_dir = tree.root.join(&app.path);
-    let settings = serde_json::to_string(&(
-        (&app.command, app.kind.as_str(), &app.context, &app.env, format!("{:?}", app.validation)),
-        (intent.stage.name.as_str(), &intent.stage.rule.context, &intent.stage.rule.env),
-    ))
-    .map_err(|e| Error::bug("changed.key", "reading the app's settings", e.to_string()))?;
     let own_modules = match tree.kind {
         Kind::Own => modules_digest(&app_dir, &tree.root),
         Kind::Plain => String::new(),
@@ -64,7 +60,7 @@ pub fn changed(intent: &Intent, tree: &Tree, account: &AccountId, region: &Regio
         intent.repository.as_str(),
         &content(intent, tree)?,
         &app.path.to_string_lossy(),
-        &settings,
+        &settings(intent)?,
         account.as_str(),
         region.as_str(),
         &node_stamp(),
@@ -91,16 +87,60 @@ pub fn changed(intent: &Intent, tree: &Tree, account: &AccountId, region: &Regio
     Ok(Affected::Yes(Room { work, done }))
 }
 
+/// Digest of everything that decides what the stage becomes, whatever machine looks: nothing is checked out for it, and
+/// neither Node nor what happens to be installed is in it. Where a stage's state has the same, not even a synth is needed.
+pub fn content_key(intent: &Intent, account: &AccountId, region: &Region) -> Result<String> {
+    let content = if reads_all(intent) { tree_id(intent, Path::new(""))? } else { inputs(intent)? };
+    let rule = &intent.stage.rule;
+    let beyond = serde_json::to_string(&(&rule.tags, rule.prune == Prune::Always)).map_err(not_told)?;
+    let parts = [
+        "content-1",
+        env!("CARGO_PKG_VERSION"),
+        intent.repository.as_str(),
+        &content,
+        &intent.app.path.to_string_lossy(),
+        &settings(intent)?,
+        &beyond,
+        account.as_str(),
+        region.as_str(),
+    ];
+    Ok(Digest::of_parts(parts).to_string())
+}
+
+/// What the configuration tells the app's program.
+fn settings(intent: &Intent) -> Result<String> {
+    let app = &intent.app;
+    serde_json::to_string(&(
+        (&app.command, app.kind.as_str(), &app.context, &app.env, format!("{:?}", app.validation)),
+        (intent.stage.name.as_str(), &intent.stage.rule.context, &intent.stage.rule.env),
+    ))
+    .map_err(not_told)
+}
+
+fn not_told(error: serde_json::Error) -> Error {
+    Error::bug("changed.key", "reading the app's settings", error.to_string())
+}
+
 /// The content that counts: the whole tree, or, where the app names its `inputs`, those and the app's own folder.
 fn content(intent: &Intent, tree: &Tree) -> Result<String> {
-    let app = &intent.app;
-    if app.inputs.is_empty() || app.path.as_os_str().is_empty() || tree.dirty {
-        return Ok(tree.content.clone());
-    }
-    let id = |path: &Path| match &intent.source {
+    if reads_all(intent) || tree.dirty { Ok(tree.content.clone()) } else { inputs(intent) }
+}
+
+fn reads_all(intent: &Intent) -> bool {
+    intent.app.inputs.is_empty() || intent.app.path.as_os_str().is_empty()
+}
+
+/// The git id of a file or folder of the commit; empty where there is none.
+fn tree_id(intent: &Intent, path: &Path) -> Result<String> {
+    let found = match &intent.source {
         Source::Tree(own) => own.tree_id(path),
         Source::Mirror(mirror) => mirror.tree_id(&intent.revision, path),
     };
+    Ok(found?.unwrap_or_default())
+}
+
+fn inputs(intent: &Intent) -> Result<String> {
+    let app = &intent.app;
     let fixed = app.inputs.iter().map(|glob| {
         let folders = glob.split('/').take_while(|part| !part.contains(['*', '?', '[', '{']));
         folders.collect::<PathBuf>()
@@ -117,7 +157,7 @@ fn content(intent: &Intent, tree: &Tree) -> Result<String> {
     let paths = fixed.chain(shared.iter().map(PathBuf::from)).chain([app.path.clone()]);
     let mut ids = Vec::new();
     for path in paths {
-        ids.push(format!("{}={}", path.display(), id(&path)?.unwrap_or_default()));
+        ids.push(format!("{}={}", path.display(), tree_id(intent, &path)?));
     }
     Ok(ids.join("\n"))
 }

@@ -26,16 +26,16 @@ use crate::assembly::Assembly;
 use crate::aws::home::{ETag, Home};
 use crate::aws::lock::StageLock;
 use crate::aws::{Aws, Door, IfDenied, Pace, Role};
-use crate::config::{Express, Stage};
+use crate::config::{Express, GitRef, Stage};
 use crate::diff::Secrets;
 use crate::error::{Error, Result};
 use crate::names::{AccountId, Region};
 use crate::plan::outcome::Applied;
 use crate::plan::state::{RunMark, StageState};
 use crate::plan::stored::{Rollout, StoredPlan};
-use apply::{Freshness, Order};
+use apply::{Freshness, Marks, Order};
 use changed::{Affected, Facts};
-use checkout::Tree;
+use checkout::{Kind, Tree};
 use event::Event;
 use plan::{Accounts, Bundle, Target, Workbench};
 use progress::{Stop, Teller};
@@ -62,6 +62,7 @@ pub enum As {
 }
 
 /// A stage with its AWS, and what is known of it.
+#[derive(Clone)]
 pub struct Desk {
     pub aws: Arc<Aws>,
     pub home: Home,
@@ -77,7 +78,14 @@ pub struct Synthesized {
     pub dirty: bool,
     pub notes: Vec<String>,
     pub timings: BTreeMap<String, f64>,
-    _tree: Tree,
+    /// Digest of everything that it was made from; absent where nobody can make the same again.
+    pub content: Option<String>,
+    _held: Held,
+}
+
+/// What must stay as long as an assembly is read.
+enum Held {
+    Tree { _tree: Tree },
 }
 
 /// Now, RFC 3339.
@@ -138,6 +146,31 @@ fn door(stage: &Stage, event: &Event, role: As, tools: &Tools) -> Door {
     }
 }
 
+/// Whether the stage runs just what the app is at this commit, so that nothing has to be synthesized, planned or told.
+/// Looks at git ids and the state alone. A run that was killed, and uncommitted files on either side, count as touched.
+pub fn is_untouched(intent: &Intent, desk: &Desk) -> Result<bool> {
+    let Some((state, _)) = &desk.state else { return Ok(false) };
+    let dirty = state.dirty || matches!(&intent.source, Source::Tree(tree) if !tree.dirty.is_empty());
+    if dirty || state.run.is_some() || state.content.is_none() {
+        return Ok(false);
+    }
+    Ok(state.content == Some(changed::content_key(intent, &desk.account, &desk.region)?))
+}
+
+/// What a deploy says about the stage: what it is made from, and how long it lives by its rule.
+pub fn marks(intent: &Intent) -> Marks {
+    let expires = intent.stage.rule.expires_s.and_then(|s| {
+        let lives = jiff::SignedDuration::from_secs(i64::try_from(s).ok()?);
+        jiff::Timestamp::now().round(jiff::Unit::Second).ok()?.checked_add(lives).ok()
+    });
+    let (pull, made_from) = match &intent.stage.git_ref {
+        Some(GitRef::PullRequest { number, .. }) => (Some(*number), None),
+        Some(git_ref) => (None, Some(git_ref.to_string())),
+        None => (None, None),
+    };
+    Marks { pull, made_from, expires: expires.map(|t| t.to_string()) }
+}
+
 /// Steps 3 to 6: files, changed or not, dependencies and bundles, assembly.
 pub async fn synthesize(intent: &Intent, desk: &Desk, tools: &Tools) -> Result<Synthesized> {
     let mut timings = BTreeMap::new();
@@ -147,6 +180,10 @@ pub async fn synthesize(intent: &Intent, desk: &Desk, tools: &Tools) -> Result<S
     let begun = Instant::now();
     let affected = changed::changed(intent, &tree, &desk.account, &desk.region, tools)?;
     timings.insert("changed".to_owned(), begun.elapsed().as_secs_f64());
+    let mut content = changed::content_key(intent, &desk.account, &desk.region).map(Some)?;
+    if tree.dirty {
+        content = None;
+    }
     let kept = match affected {
         Affected::No(kept) => kept,
         Affected::Yes(room) => {
@@ -160,13 +197,25 @@ pub async fn synthesize(intent: &Intent, desk: &Desk, tools: &Tools) -> Result<S
             timings.extend(written.timings);
             match written.place {
                 synth::Place::Keep(room) => changed::keep(room, written.facts)?,
-                synth::Place::Once(dir) => changed::Kept { dir, facts: written.facts },
+                synth::Place::Once(dir) => {
+                    // a folder that git may ignore: the commit does not say what is in it
+                    content = content.filter(|_| tree.kind == Kind::Plain);
+                    changed::Kept { dir, facts: written.facts }
+                }
             }
         }
     };
     let assembly = reading::read_assembly(kept.dir).await?;
     let notes = intent.notes.iter().chain(&tree.notes).chain(&kept.facts.notes).cloned().collect();
-    Ok(Synthesized { assembly, facts: kept.facts, dirty: tree.dirty, notes, timings, _tree: tree })
+    Ok(Synthesized {
+        assembly,
+        facts: kept.facts,
+        dirty: tree.dirty,
+        notes,
+        timings,
+        content,
+        _held: Held::Tree { _tree: tree },
+    })
 }
 
 /// Step 7 for an assembly; a plan that asks for something is kept in the stage's bucket.
@@ -183,6 +232,7 @@ pub async fn plan(intent: &Intent, desk: &Desk, synthesized: &Synthesized, tools
         bundles: bundles.collect(),
     };
     let mut stored = plan::plan(&target, &synthesized.assembly, &bench).await?;
+    stored.content = synthesized.content.clone();
     stored.plan.notes.splice(0..0, synthesized.notes.iter().cloned());
     stored.plan.timings.extend(synthesized.timings.clone());
     if stored.plan.has_changes() {

@@ -69,6 +69,7 @@ pub async fn remove(stored: &StoredPlan, removal: Removal, lock: &StageLock) -> 
         wait: apply::Wait::ForEnd,
         recover: apply::Recover::default(),
         approval: None,
+        marks: apply::Marks::default(),
     };
     // somebody may have deployed while the question stood there: what they made was not in it
     if home.state(&stage).await?.map(|(_, tag)| tag).as_ref() != Some(&state.1) {

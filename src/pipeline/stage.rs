@@ -23,6 +23,7 @@ pub enum Source {
 }
 
 /// What is meant.
+#[derive(Clone)]
 pub struct Intent {
     pub source: Source,
     pub repository: RepositoryId,

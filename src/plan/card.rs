@@ -129,11 +129,20 @@ pub struct Approvals {
     /// Approvals of an earlier plan of this stage, which do not count for this one.
     #[serde(default)]
     pub dismissed: u32,
+    /// Owners of changed files who have not approved, where the rule asks for them: `@acme/data: stacks/table.ts`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub owners_missing: Vec<String>,
 }
 
 impl Approvals {
+    /// How many more are needed at least; an owner who is missing is one, however many others have approved.
     pub fn missing(&self) -> u32 {
-        self.needed.saturating_sub(u32::try_from(self.given.len()).unwrap_or(u32::MAX))
+        let by_count = self.needed.saturating_sub(u32::try_from(self.given.len()).unwrap_or(u32::MAX));
+        by_count.max(u32::from(!self.owners_missing.is_empty()))
+    }
+
+    pub fn is_enough(&self) -> bool {
+        self.missing() == 0
     }
 }
 

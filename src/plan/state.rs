@@ -32,15 +32,31 @@ pub struct StageState {
     /// The branch or tag the stage was made from: `branch feature/x`, `tag v1`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub made_from: Option<String>,
-    /// RFC 3339: when the stage is removed by itself.
+    /// RFC 3339: when the stage is removed by itself; each deploy moves it on, never back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires: Option<String>,
-    /// Digest of everything that the deployed assembly was made from; the same content needs no synth.
+    /// Digest of everything that the deployed assembly was made from; the same content needs no synth. Absent from the
+    /// moment that something is begun until all of it is done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content: Option<String>,
-    /// What the stage ran, newest first, with an assembly that is still kept.
+    /// What the stage ran, newest first; what it runs now stands in front. Their assemblies are kept beside the state.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub history: Vec<Past>,
+}
+
+/// Revisions that a stage can go back to.
+pub const HISTORY: usize = 10;
+
+impl StageState {
+    /// Puts what the stage runs now in front of its history.
+    pub fn remember(&mut self, now: Past) {
+        let same = |past: &Past| past.revision == now.revision && past.digest == now.digest;
+        if self.history.first().is_some_and(same) {
+            return;
+        }
+        self.history.insert(0, now);
+        self.history.truncate(HISTORY);
+    }
 }
 
 /// A revision that the stage ran.

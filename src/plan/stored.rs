@@ -16,6 +16,10 @@ pub struct StoredPlan {
     pub plan: Plan,
     /// One per stack that has something to do, by stack name.
     pub recipes: BTreeMap<String, Recipe>,
+    /// Digest of everything that the assembly was made from, for the stage's state; no part of the plan's own digest, and
+    /// absent where the work tree was dirty.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<String>,
 }
 
 /// How one stack's change is carried out; nothing in it is decided later.
@@ -113,7 +117,7 @@ impl StoredPlan {
         let mut parts = plan.parts();
         parts.push(serde_json::to_vec(&recipes).unwrap_or_default());
         plan.digest = Digest::of_parts(parts).to_string();
-        StoredPlan { plan, recipes }
+        StoredPlan { plan, recipes, content: None }
     }
 
     /// The digest is that of the content, and each change set is the one that was made for it.

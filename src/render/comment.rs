@@ -1,6 +1,26 @@
 //! The sticky comment of a pull request: a line of state, a table of stages, danger first, details folded, what to type next.
 
-use crate::plan::card::Card;
+mod turns;
+mod table;
+mod danger;
+mod failure;
+mod remark;
+mod section;
+mod next;
+mod body;
+
+use crate::names::Digest;
+use crate::plan::card::{Card, CardState};
+
+use super::cards;
+use super::markdown::escape::{code_within, length};
+use super::markdown::fit::{Budget, chop};
+use super::markdown::stack::Fold;
+
+pub(super) use body::{body, whole};
+
+/// A stage's name has at most 40 characters, an app's should not have more than this.
+const NAME_CHARS: usize = 60;
 
 /// What the comment needs to know beside the cards.
 #[derive(Clone, Debug)]
@@ -13,7 +33,42 @@ pub struct Frame<'a> {
     pub full_url: Option<&'a str>,
 }
 
-/// The whole comment in at most `limit_chars`. The same cards give the same text, in whatever order they come.
-pub fn comment(_cards: &[Card], _frame: &Frame<'_>, _limit_chars: usize) -> String {
-    String::new()
+/// The hidden first line by which the comment of a repository (`owner/name`) is found again.
+pub fn marker(repository: &str) -> String {
+    // the forge ignores case
+    format!("<!-- offshoot:comment {} -->", Digest::of(repository.to_ascii_lowercase()).short())
 }
+
+/// Whether a comment is the one with this marker. Only its very beginning counts: a comment that quotes ours, or a name
+/// that looks like a marker, is none.
+pub fn is_marked(body: &str, marker: &str) -> bool {
+    body.strip_prefix(marker).is_some_and(|rest| rest.is_empty() || rest.starts_with(['\n', '\r']))
+}
+
+/// The whole comment in at most `limit_chars`. The same cards give the same text, in whatever order they come.
+pub fn comment(cards: &[Card], frame: &Frame<'_>, limit_chars: usize) -> String {
+    let cards = cards::sorted(cards);
+    let head = format!("{}\n**{}.**\n", frame.marker, cards::sentence(&cards, show));
+    let foot = next::foot(&cards, frame.prefix);
+    let whole = whole(&cards, frame.full_url);
+    let mut budget = Budget::new(limit_chars, &format!("{head}{foot}{whole}"));
+    let body = match cards.iter().any(|c| c.state != CardState::Unchanged) {
+        true => body(&cards, &mut budget, Fold::Closed, &whole),
+        false => String::new(),
+    };
+    let text = format!("{head}{body}{foot}");
+    if length(&text) <= limit_chars {
+        return text;
+    }
+    // nobody is helped by half a table
+    let shorter = [format!("{head}\nToo long for this place. {whole}\n"), head, frame.marker.to_owned()];
+    shorter.into_iter().find(|text| length(text) <= limit_chars).unwrap_or_else(|| chop(frame.marker, limit_chars))
+}
+
+/// A stage's name as it is shown.
+fn show(name: &str) -> String {
+    code_within(name, NAME_CHARS)
+}
+
+#[cfg(test)]
+mod tests;

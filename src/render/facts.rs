@@ -93,7 +93,7 @@ pub fn headline(plan: &Plan) -> String {
 }
 
 /// `3 stacks to update`; where they differ `4 stacks change: 1 to create, 2 to update, 1 to delete`.
-fn actions(plan: &Plan) -> String {
+pub fn actions(plan: &Plan) -> String {
     let parts: Vec<(usize, &str)> = [StackAction::Create, StackAction::Update, StackAction::Delete]
         .into_iter()
         .map(|action| (plan.stacks.iter().filter(|s| s.action == action).count(), stack_action(action).1))

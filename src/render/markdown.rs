@@ -1,9 +1,9 @@
 //! Plans, results and errors as GitHub-flavoured Markdown: a table on top, danger first, details folded, never too long.
 
 pub mod escape;
-mod fit;
-mod stack;
-mod result;
+pub(super) mod fit;
+pub(super) mod stack;
+pub(super) mod result;
 
 use crate::plan::{Plan, StackAction, StackPlan};
 
@@ -11,9 +11,9 @@ pub use result::{applied, failure};
 
 use self::escape::{code, text};
 use self::fit::{Budget, LeftOut, minimal};
-use self::stack::Details;
+use self::stack::{Details, Fold};
 use super::facts::{self, Counts, Danger};
-use super::text::{count, thousands};
+use super::text::thousands;
 
 /// GitHub's limit for a comment.
 pub const COMMENT_CHARS: usize = 65_536;
@@ -39,7 +39,8 @@ pub fn plan_with(plan: &Plan, limit_chars: usize, next: &str) -> String {
     // what is important takes its room first
     let (dangers, missing) = dangers(plan, &mut budget);
     left.dangers = missing;
-    let mut details = Details::of_dangers(plan, &mut budget);
+    let mut details = Details::of(plan, Fold::Closed);
+    details.add_dangers(&mut budget);
     // the table may not eat the room of all other details
     let mut share = budget.split(60);
     let (table, missing) = table(plan, &mut share);
@@ -49,8 +50,13 @@ pub fn plan_with(plan: &Plan, limit_chars: usize, next: &str) -> String {
     left.notes = missing;
     details.add_the_rest(&mut budget);
     let details = details.finish(&mut left);
-    let left = left.sentence(&facts::digest(&plan.digest));
+    let left = left.sentence(&format!("The whole plan: {}", show(plan)));
     minimal(format!("{head}{dangers}{table}{details}{notes}{left}{foot}"), plan, limit_chars)
+}
+
+/// The shell command that prints the whole plan.
+pub(super) fn show(plan: &Plan) -> String {
+    code(&format!("offshoot show {}", facts::digest(&plan.digest)))
 }
 
 fn title(app: &str, stage: &str) -> String {
@@ -97,7 +103,7 @@ fn dangers(plan: &Plan, budget: &mut Budget) -> (String, usize) {
     (out, missing)
 }
 
-fn danger(danger: &Danger<'_>) -> String {
+pub(super) fn danger(danger: &Danger<'_>) -> String {
     match danger {
         Danger::Stack(stack) => format!("stack {} {}", code(&stack.name), facts::stack_sentence(stack)),
         Danger::Resource(stack, change) => {
@@ -123,13 +129,15 @@ fn access(plan: &Plan) -> Vec<String> {
         .collect()
 }
 
+/// The head of the table of stacks.
+pub(super) const STACKS: &str = "\n| | Stack | Action | Resources | Why |\n|---|---|---|---|---|\n";
+
 /// The changed stacks as a table in deployment order; where there is no room for all, the harmless ones go first.
 fn table(plan: &Plan, budget: &mut Budget) -> (String, usize) {
-    const HEAD: &str = "\n| | Stack | Action | Resources | Why |\n|---|---|---|---|---|\n";
     let changed = facts::changed(plan);
     let mut order: Vec<usize> = (0..changed.len()).collect();
     order.sort_by_key(|i| std::cmp::Reverse(changed.get(*i).map_or(0, |s| facts::weight(s))));
-    if !budget.take(HEAD) {
+    if !budget.take(STACKS) {
         return (String::new(), changed.len());
     }
     let mut rows: Vec<(usize, String)> = Vec::new();
@@ -142,10 +150,11 @@ fn table(plan: &Plan, budget: &mut Budget) -> (String, usize) {
     }
     rows.sort_by_key(|(i, _)| *i);
     let missing = changed.len() - rows.len();
-    (format!("{HEAD}{}", rows.into_iter().map(|(_, row)| row).collect::<String>()), missing)
+    (format!("{STACKS}{}", rows.into_iter().map(|(_, row)| row).collect::<String>()), missing)
 }
 
-fn row(plan: &Plan, stack: &StackPlan) -> String {
+/// The row of a stack in [`STACKS`].
+pub(super) fn row(plan: &Plan, stack: &StackPlan) -> String {
     let mark = match facts::weight(stack) {
         4 => "🛑",
         3 => "⚠️",
@@ -172,13 +181,8 @@ fn notes(plan: &Plan, budget: &mut Budget) -> (String, usize) {
     budget.take_lines("\n**Notes**\n\n", &lines)
 }
 
-/// The words in which the parts that were left out are counted.
-fn counted(parts: &[(usize, &str)]) -> Vec<String> {
-    parts.iter().filter(|(n, _)| *n > 0).map(|(n, noun)| count(*n, noun)).collect()
-}
-
 /// `… and 12 more`.
-fn more(n: usize) -> String {
+pub(super) fn more(n: usize) -> String {
     format!("… and {} more", thousands(n as u64))
 }
 

@@ -6,6 +6,7 @@ pub mod value;
 pub mod facts;
 pub mod terminal;
 pub mod markdown;
+pub mod cards;
 pub mod comment;
 pub mod outcome;
 pub mod error;

@@ -1,5 +1,6 @@
 //! Sample plans and results for the tests of this room.
 
+mod cards;
 mod results;
 
 use std::collections::BTreeMap;
@@ -8,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::plan::*;
 
+pub use cards::*;
 pub use results::*;
 
 use super::{Colour, Detail, Style};
@@ -19,7 +21,7 @@ pub const FULL: Style = Style { detail: Detail::Full, ..WIDE };
 pub const ACCOUNT: &str = "111111111111";
 pub const REGION: &str = "eu-west-1";
 const DIGEST: &str = "1a2b3c4d5e6f70819200aabbccddeeff1a2b3c4d5e6f70819200aabbccddeeff";
-const REVISION: &str = "9f8e7d6c5b4a39281706f5e4d3c2b1a098765432";
+pub const REVISION: &str = "9f8e7d6c5b4a39281706f5e4d3c2b1a098765432";
 
 /// A plan of these stacks.
 pub fn plan(stacks: Vec<StackPlan>) -> Plan {
@@ -274,7 +276,7 @@ pub fn many() -> Plan {
     plan(stacks)
 }
 
-const EVIL: &str =
+pub const EVIL: &str =
     "a`|</summary></details><script>alert(1)</script>\n## @octocat #1\u{202e}\u{200b}\u{1b}[31m[x](javascript:1)";
 
 /// Every text is hostile.
@@ -349,4 +351,39 @@ pub fn plans() -> Vec<(&'static str, Plan)> {
         ("dirty", dirty()),
         ("empty", plan(Vec::new())),
     ]
+}
+
+/// A security group opens to the world, and nothing else is dangerous.
+pub fn security_group() -> Plan {
+    let mut plan = broadening();
+    plan.stacks[0].iam.clear();
+    plan.stacks[0].changes = vec![change(Action::Modify, "AWS::EC2::SecurityGroup", "Api/WebGroup/Resource")];
+    plan
+}
+
+/// Three functions: a larger one, a smaller one, a new one.
+pub fn functions() -> Plan {
+    let mut api = stack("prod-notes-api", StackAction::Update, "3 assets differ from what is deployed");
+    let function = |name: &str, before: Option<u64>, after: u64, sources: usize, environment: &[&str]| FunctionChange {
+        logical_id: format!("{name}1A2B"),
+        path: format!("Api/{name}"),
+        handler: format!("{}.handler", name.to_lowercase()),
+        runtime: "nodejs22.x".into(),
+        size_before: before,
+        size_after: Some(after),
+        sources: (0..sources).map(|n| format!("src/{n}.ts")).collect(),
+        environment: environment.iter().map(|n| (*n).to_owned()).collect(),
+        code_only: before.is_some(),
+    };
+    api.functions = vec![
+        function("Create", Some(12_345), 1_912_845, 212, &[]),
+        function("List", Some(45_000), 12_000, 3, &["TABLE", "LEVEL"]),
+        function("Export", None, 8_000, 1, &["BUCKET"]),
+    ];
+    api.changes = vec![
+        change(Action::Modify, "AWS::Lambda::Function", "Api/Create/Resource"),
+        change(Action::Modify, "AWS::Lambda::Function", "Api/List/Resource"),
+        change(Action::Add, "AWS::Lambda::Function", "Api/Export/Resource"),
+    ];
+    plan(vec![unchanged("prod-notes-data"), api])
 }

@@ -1,6 +1,7 @@
 //! What an event of the forge means for stages: which are planned, deployed or removed, and what is told about it.
 
 pub mod approvals;
+pub mod board;
 pub mod commands;
 pub mod promote;
 pub mod pull;
@@ -8,19 +9,25 @@ pub mod push;
 pub mod report;
 pub mod rights;
 pub mod seat;
+pub mod spot;
 pub mod sweep;
+pub mod url;
+pub mod work;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::aws::WebIdentity;
+use crate::command::Target;
+use crate::config::GitRef;
 use crate::error::{Error, Result};
 use crate::forge::RepoName;
-use crate::forge::event::ForgeEvent;
+use crate::forge::event::{ForgeEvent, PullAction, PushedRef};
 use crate::github::GitHub;
 use crate::names::Region;
 use crate::pipeline::Tools;
 use crate::plan::card::Card;
+use work::Aim;
 
 /// Whether anything is written on pull requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,11 +93,36 @@ pub struct Handled {
     pub errors: Vec<Error>,
 }
 
+impl Handled {
+    /// Nothing was done, and why.
+    pub fn note(text: impl Into<String>) -> Self {
+        Handled { notes: vec![text.into()], ..Handled::default() }
+    }
+}
+
 /// Does what the event means. Errors that belong to a stage or to the event are in the result and are told on the
 /// pull request as well; an `Err` is something that could not be told there.
-pub async fn handle(_office: &Office, event: &ForgeEvent) -> Result<Handled> {
+pub async fn handle(office: &Office, event: &ForgeEvent) -> Result<Handled> {
     match event {
-        ForgeEvent::Other { name, why } => Ok(Handled { notes: vec![format!("{name}: {why}")], ..Handled::default() }),
+        ForgeEvent::Push { git_ref, after: Some(after), .. } => push::moved(office, &git_ref.into(), after).await,
+        ForgeEvent::Push { git_ref, after: None, .. } => {
+            Ok(Handled::note(format!("{} was deleted", GitRef::from(git_ref))))
+        }
+        ForgeEvent::Pull { action: PullAction::Else, pull, .. } => {
+            Ok(Handled::note(format!("this change of pull request #{} says nothing about stages", pull.number)))
+        }
+        ForgeEvent::Pull { pull, .. } => pull::reconcile(office, pull.number, &Target::default(), Aim::Rule).await,
+        ForgeEvent::MergeGroup { revision, base, .. } => push::queued(office, base, revision).await,
+        ForgeEvent::Other { name, why } => Ok(Handled::note(format!("{name}: {why}"))),
         _ => Ok(Handled::default()),
+    }
+}
+
+impl From<&PushedRef> for GitRef {
+    fn from(pushed: &PushedRef) -> Self {
+        match pushed {
+            PushedRef::Branch(branch) => GitRef::Branch(branch.clone()),
+            PushedRef::Tag(tag) => GitRef::Tag(tag.clone()),
+        }
     }
 }

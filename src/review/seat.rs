@@ -1,6 +1,9 @@
 //! One stage of one app, with its AWS open: planned, deployed and removed through the pipeline.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
 use super::Office;
 use crate::aws::lock::StageLock;
@@ -10,11 +13,15 @@ use crate::names::Revision;
 use crate::pipeline::apply::{Freshness, Order, Prune, Recover, Wait};
 use crate::pipeline::event::{About, Event, Place};
 use crate::pipeline::hold::{self, Patience};
+use crate::pipeline::progress::Stop;
 use crate::pipeline::stage::{self, Intent, Opened};
-use crate::pipeline::{self, As, Desk, Trust};
+use crate::pipeline::{self, As, Desk, Tools, Trust};
 use crate::plan::outcome::Applied;
 use crate::plan::state::Approval;
 use crate::plan::stored::StoredPlan;
+
+/// Between two looks at whether somebody cancelled the run.
+const CANCEL_LOOK: Duration = Duration::from_secs(5);
 
 /// A repository opened at one commit, under the rules of its default branch.
 pub struct Room {
@@ -47,6 +54,7 @@ pub async fn room(office: &Office, revision: &Revision, git_ref: GitRef, trust: 
 }
 
 /// One stage of one app.
+#[derive(Clone)]
 pub struct Seat {
     pub intent: Intent,
     pub desk: Desk,
@@ -106,7 +114,7 @@ impl Seat {
 
     /// Step 8, under the lock.
     pub async fn apply(
-        self,
+        &self,
         office: &Office,
         stored: &StoredPlan,
         freshness: Freshness,
@@ -115,7 +123,39 @@ impl Seat {
         prune: Prune,
     ) -> Result<Applied> {
         let order = self.order(held.run.clone(), freshness, approval, prune);
-        pipeline::execute(stored, &order, &self.intent, self.desk, &office.tools, &held.lock).await
+        let tools = self.cancellable(office);
+        let watching = self.watch(held, tools.stop.begin_nothing.clone());
+        let applied = pipeline::execute(stored, &order, &self.intent, self.desk.clone(), &tools, &held.lock).await;
+        watching.abort();
+        applied
+    }
+
+    /// The tools with a stop of the stage's own: cancelling one stage leaves the others alone.
+    fn cancellable(&self, office: &Office) -> Tools {
+        let stop = &office.tools.stop;
+        let stop = Stop { begin_nothing: stop.begin_nothing.child_token(), leave: stop.leave.clone() };
+        Tools { stop, ..office.tools.clone() }
+    }
+
+    /// Looks now and then whether somebody asked this run to stop.
+    fn watch(&self, held: &Held, stop: CancellationToken) -> JoinHandle<()> {
+        let (home, stage, run) = (self.desk.home.clone(), self.stage().to_owned(), held.run.clone());
+        let pause = CANCEL_LOOK.min(self.desk.aws.pace().most * 4);
+        tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(pause).await;
+                // a question that is not answered is asked again
+                if let Ok(Some(_)) = home.cancel_asked(&stage, &run).await {
+                    stop.cancel();
+                    return;
+                }
+            }
+        })
+    }
+
+    /// Whether nothing that the app is made from differs from what the stage runs.
+    pub fn is_untouched(&self) -> Result<bool> {
+        pipeline::is_untouched(&self.intent, &self.desk)
     }
 
     /// Goes on with a run of the stage that was killed, if there is one; under the lock.
@@ -134,6 +174,7 @@ impl Seat {
             wait: Wait::ForEnd,
             recover: Recover::default(),
             approval,
+            marks: pipeline::marks(&self.intent),
         }
     }
 }

@@ -196,3 +196,57 @@ fn a_stage_of_another_branch_is_refused() {
     world.run("deploy --stage staging").refused().says("stage staging is not made from branch main");
     assert!(world.aws.journal().is_empty());
 }
+
+#[test]
+fn the_state_says_what_the_stage_ran_and_until_when_it_lives() {
+    let world = World::of(small_app()).with_rule("expires: 2d").deployed();
+    let first = world.head();
+    let begun = jiff::Timestamp::now();
+    let state = world.state().expect("a state");
+    let expires: jiff::Timestamp = state["expires"].as_str().expect("a time").parse().expect("RFC 3339");
+    let hours = expires.duration_since(begun).as_hours();
+    assert!((47..=48).contains(&hours), "{hours}");
+    assert_eq!(state["history"].as_array().map(Vec::len), Some(1));
+
+    world.write("README.md", "Nothing to go back to.");
+    world.save();
+    world.run("deploy").done();
+    assert_eq!(world.state().expect("a state")["history"].as_array().map(Vec::len), Some(1));
+
+    world.change(app().stack(stack("prod-app").has("Queue", queue(31))));
+    world.run("deploy").done();
+    let state = world.state().expect("a state");
+    let revisions: Vec<&str> =
+        state["history"].as_array().expect("a list").iter().filter_map(|p| p["revision"].as_str()).collect();
+    assert_eq!(revisions, [world.head(), first]);
+}
+
+#[test]
+fn what_a_review_has_written_into_the_state_stays() {
+    let world = World::of(small_app()).deployed();
+    let mut state = world.state().expect("a state");
+    state["pull"] = json!(7);
+    state["made_from"] = json!("branch feature/x");
+    state["expires"] = json!("2099-01-01T00:00:00Z");
+    world.put_object("prod.json", &state);
+    world.write("offshoot.yml", "version: 1\napps:\n  - { name: notes, path: cdk.out, kind: assembly }\nstages:\n  - { name: prod, branch: main, expires: 2d }\n");
+    world.change(app().stack(stack("prod-app").has("Queue", queue(31))));
+    world.run("deploy").done();
+    let after = world.state().expect("a state");
+    for name in ["pull", "made_from", "expires"] {
+        assert_eq!(after[name], state[name], "{name}");
+    }
+}
+
+#[test]
+fn a_deploy_that_fails_says_no_content_and_expires_all_the_same() {
+    let world = World::of(small_app());
+    world.run_elsewhere("deploy --yes --repo").done();
+    assert!(world.state().expect("a state")["content"].is_string());
+    let world = world.with_rule("expires: 2d");
+    world.change(app().stack(stack("prod-app").has("Queue", queue(31))));
+    world.aws.fail_resource("prod-app", "Queue", "No");
+    world.run_elsewhere("deploy --yes --repo").failed();
+    let state = world.state().expect("a state");
+    assert!(state["content"].is_null() && state["expires"].is_string(), "{state}");
+}

@@ -79,6 +79,7 @@ const ROOMS: &[Edge] = &[
     ("command", "config", "durations are written as in offshoot.yml, and the same words are suggested"),
     ("render", "plan", "what is rendered"),
     ("render", "diff", "how a redacted value is marked"),
+    ("render", "names", "the comment is marked by a digest"),
     ("render", "error", "errors are rendered too"),
 ];
 

@@ -1,5 +1,12 @@
 //! What is as it should be costs reads only: a plan, and a deploy, of an unchanged commit write nothing to AWS.
 
+use offshoot::diff::Secrets;
+use offshoot::names::{AccountId, Region};
+use offshoot::pipeline::event::{About, Event, Place};
+use offshoot::pipeline::progress::{Stop, Teller};
+use offshoot::pipeline::stage::{self, Intent};
+use offshoot::pipeline::{SandboxMode, Tools, changed};
+
 use crate::world::{World, app, queue, small_app, stack, topic};
 
 fn three_stacks() -> World {
@@ -79,4 +86,79 @@ fn only_the_changed_stack_is_written() {
     };
     assert!(!world.aws.writes().iter().any(touched), "{}", world.aws.told());
     assert_eq!(world.aws.status("prod-one"), "UPDATE_COMPLETE");
+}
+
+/// What is meant, when somebody looks at the repository from elsewhere.
+async fn intent(world: &World) -> Intent {
+    let event = Event {
+        place: Place::Repository { address: world.repository().display().to_string(), branch: None, revision: None },
+        about: About::Commit,
+        app: None,
+        stage: None,
+        config: None,
+        own_files: Vec::new(),
+        region: None,
+        profile: None,
+        web_identity: None,
+    };
+    let tools = Tools {
+        cache_dir: world.path("cache"),
+        teller: Teller::silent(),
+        stop: Stop::default(),
+        sandbox: SandboxMode::Auto,
+        secrets: Secrets::Redact,
+        pace: None,
+    };
+    stage::decide(&event, &tools).await.expect("an intent")
+}
+
+async fn content(world: &World) -> String {
+    let (account, region) = (AccountId::new("111111111111"), Region::new("us-east-1"));
+    changed::content_key(&intent(world).await, &account, &region).expect("a key")
+}
+
+#[tokio::test]
+async fn what_a_stage_is_made_from_is_known_without_a_checkout() {
+    let world = World::of(small_app());
+    world.run_elsewhere("deploy --yes --repo").done();
+    let before = content(&world).await;
+    assert_eq!(world.state().expect("a state")["content"], before.as_str());
+    world.write("README.md", "The app may read it.");
+    world.save();
+    let after = content(&world).await;
+    assert_ne!(before, after);
+    world.run_elsewhere("deploy --yes --repo").done();
+    assert_eq!(world.state().expect("a state")["content"], after.as_str());
+    for setting in ["env: { A: b }", "context: { a: b }", "tags: { a: b }", "prune: always"] {
+        let world = World::of(small_app());
+        let before = content(&world).await;
+        let world = world.with_rule(setting);
+        assert_ne!(before, content(&world).await, "{setting}");
+    }
+}
+
+#[tokio::test]
+async fn of_an_app_that_names_its_inputs_nothing_else_counts() {
+    let rules = "version: 1\napps:\n  - { name: notes, path: cdk.out, kind: assembly, inputs: [\"lib/**\"] }\nstages:\n  - { name: prod, branch: main }\n";
+    let world = World::empty().rules(rules).commit(small_app());
+    let before = content(&world).await;
+    for beside in ["README.md", "other/app.ts"] {
+        world.write(beside, "Not read.");
+        world.save();
+        assert_eq!(before, content(&world).await, "{beside}");
+    }
+    world.write("lib/shared.ts", "Read.");
+    world.save();
+    assert_ne!(before, content(&world).await);
+}
+
+#[test]
+fn content_that_nobody_can_have_again_is_not_claimed() {
+    let world = World::of(small_app());
+    world.run_elsewhere("deploy --yes --repo").done();
+    assert!(world.state().expect("a state")["content"].is_string());
+    // a dirty tree; and a folder of the work tree in which git may ignore a part
+    world.write("cdk.out/more.txt", "not committed");
+    world.run("deploy --dirty").done();
+    assert!(world.state().expect("a state")["content"].is_null());
 }

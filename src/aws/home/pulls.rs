@@ -42,6 +42,22 @@ impl Home {
             .next("approve it again"))
     }
 
+    /// Throws away the approvals of plans that can no longer be executed: all but those of `applied`.
+    pub async fn drop_approvals(&self, stage: &str, applied: Option<&str>) -> Result<()> {
+        let kept = applied.map(|digest| approvals_key(stage, digest));
+        for key in self.list(&format!("{stage}.approvals/")).await? {
+            if Some(&key) != kept.as_ref() {
+                self.delete(&key).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Throws away every wish to cancel a run of the stage.
+    pub(super) async fn drop_cancels(&self, stage: &str) -> Result<()> {
+        self.drop_folder(&format!("{stage}.cancel/")).await
+    }
+
     /// Asks the run that works on the stage to begin nothing new.
     pub async fn ask_to_cancel(&self, stage: &str, run: &str, by: &str) -> Result<()> {
         self.write(&format!("{stage}.cancel/{run}"), by.as_bytes().to_vec(), Only::Always).await?;

@@ -2,11 +2,12 @@
 
 use tokio::sync::Mutex;
 
+use super::Marks;
 use crate::aws::Session;
 use crate::aws::home::{ETag, Home};
 use crate::error::Result;
 use crate::plan::outcome::{Ended, StackOutcome};
-use crate::plan::state::{Approval, DeployedStack, RunMark, StageState};
+use crate::plan::state::{Approval, DeployedStack, Past, RunMark, StageState};
 use crate::plan::stored::StoredPlan;
 use crate::plan::{Plan, StackAction, StackPlan, VERSION};
 
@@ -35,9 +36,13 @@ impl Keeper {
     }
 
     /// Marks the run as begun, so that a killed one is found again.
-    pub async fn begin(&self, mark: RunMark, approval: Option<Approval>) -> Result<()> {
+    pub async fn begin(&self, mark: RunMark, approval: Option<Approval>, marks: &Marks) -> Result<()> {
         self.change(|state| {
             state.run = Some(mark);
+            // neither what was there nor what will be there: until the end nobody can say what it is made from
+            state.content = None;
+            // a preview whose creation fails must expire too
+            put_marks(state, marks);
             if approval.is_some() {
                 state.approved = approval;
             }
@@ -54,7 +59,12 @@ impl Keeper {
         }
         if outcome.action == StackAction::Delete {
             self.home.release(&planned.region, &planned.name).await?;
-            return self.change(|state| drop(state.stacks.remove(&outcome.name))).await;
+            return self
+                .change(|state| {
+                    state.content = None;
+                    state.stacks.remove(&outcome.name);
+                })
+                .await;
         }
         let recipe = stored.recipes.get(&outcome.name);
         let deployed = DeployedStack {
@@ -104,11 +114,14 @@ impl Keeper {
     }
 
     /// Ends the run: the revision counts as deployed when every stack is as planned.
-    pub async fn end(&self, plan: &Plan, outcomes: &[StackOutcome]) -> Result<()> {
+    pub async fn end(&self, stored: &StoredPlan, outcomes: &[StackOutcome], marks: &Marks) -> Result<()> {
+        let plan = &stored.plan;
+        let removal = plan.stacks.iter().all(|s| s.action == StackAction::Delete);
         let running = outcomes.iter().any(|o| o.ended == Ended::Running);
         let whole = outcomes
             .iter()
             .all(|o| matches!(o.ended, Ended::Done | Ended::Unchanged) || o.action == StackAction::Delete);
+        let settled = whole && !outcomes.iter().any(|o| o.ended == Ended::Failed);
         let known = self.inner.lock().await.0.stacks.clone();
         for stack in plan.stacks.iter().filter(|s| s.action == StackAction::None && !known.contains_key(&s.name)) {
             self.home.claim(&stack.region, &stack.name, &plan.stage).await?;
@@ -121,6 +134,11 @@ impl Keeper {
                 state.revision = Some(plan.revision.clone());
                 state.dirty = plan.dirty;
             }
+            if whole && !removal {
+                put_marks(state, marks);
+                state.content = stored.content.clone().filter(|_| settled && !plan.dirty);
+                remember(state, plan);
+            }
             for stack in &plan.stacks {
                 if stack.action == StackAction::None && !state.stacks.contains_key(&stack.name) {
                     state.stacks.insert(stack.name.clone(), adopted(stack));
@@ -131,6 +149,7 @@ impl Keeper {
         // only now: a run that is killed before its mark is gone is resumed by its plan
         if plan.has_changes() && !running {
             self.home.drop_plans(&plan.stage).await?;
+            self.home.drop_approvals(&plan.stage, Some(&plan.digest)).await?;
         }
         Ok(())
     }
@@ -147,6 +166,8 @@ impl Keeper {
             self.home.claim(&place.1, stack, &stage).await?;
         }
         self.change(|state| {
+            // what runs is not what its template says any more: the next plan has to look
+            state.content = None;
             let stack = state.stacks.entry(stack.to_owned()).or_default();
             (stack.account, stack.region) = place;
             stack.fast.extend(functions.iter().cloned());
@@ -165,6 +186,28 @@ impl Keeper {
         let tag = self.home.put_state(&inner.0, inner.1.as_ref()).await?;
         inner.1 = Some(tag);
         Ok(())
+    }
+}
+
+/// The time to live moves on with each deploy and never back: somebody may have extended it further.
+fn put_marks(state: &mut StageState, marks: &Marks) {
+    if marks.pull.is_some() {
+        state.pull = marks.pull;
+    }
+    if marks.made_from.is_some() {
+        state.made_from.clone_from(&marks.made_from);
+    }
+    let moment = |text: &Option<String>| text.as_ref().and_then(|t| t.parse::<jiff::Timestamp>().ok());
+    if moment(&marks.expires) > moment(&state.expires) {
+        state.expires.clone_from(&marks.expires);
+    }
+}
+
+/// A commit that changed nothing in AWS is nothing to go back to; uncommitted files cannot be had again.
+fn remember(state: &mut StageState, plan: &Plan) {
+    if !plan.dirty && (plan.has_changes() || state.history.is_empty()) {
+        let (revision, digest) = (plan.revision.clone(), plan.digest.clone());
+        state.remember(Past { revision, at: crate::pipeline::now(), digest });
     }
 }
 
@@ -187,5 +230,52 @@ fn fresh(repository: &str, app: &str, stage: &str) -> StageState {
         app: app.to_owned(),
         stage: stage.to_owned(),
         ..StageState::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(expires: Option<&str>) -> StageState {
+        StageState { expires: expires.map(str::to_owned), ..StageState::default() }
+    }
+
+    #[test]
+    fn a_deploy_moves_the_time_to_live_on_and_never_back() {
+        let (early, late) = ("2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z");
+        let cases = [
+            (None, Some(early), Some(early)),
+            (Some(early), Some(late), Some(late)),
+            (Some(late), Some(early), Some(late)),
+            (Some(early), None, Some(early)),
+            (Some("someday"), Some(early), Some(early)),
+            (None, None, None),
+        ];
+        for (before, marked, after) in cases {
+            let mut state = at(before);
+            put_marks(&mut state, &Marks { expires: marked.map(str::to_owned), ..Marks::default() });
+            assert_eq!(state.expires.as_deref(), after, "{before:?} {marked:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_command_line_does_not_know_of_a_preview_stays() {
+        let mut state = at(None);
+        put_marks(&mut state, &Marks { pull: Some(7), made_from: Some("branch x".into()), expires: None });
+        put_marks(&mut state, &Marks::default());
+        assert_eq!((state.pull, state.made_from.as_deref()), (Some(7), Some("branch x")));
+    }
+
+    #[test]
+    fn history_is_bounded_and_says_nothing_twice() {
+        let mut state = StageState::default();
+        for n in 0..14 {
+            for _ in 0..2 {
+                state.remember(Past { revision: n.to_string(), at: String::new(), digest: "d".into() });
+            }
+        }
+        let revisions: Vec<&str> = state.history.iter().map(|p| p.revision.as_str()).collect();
+        assert_eq!(revisions, ["13", "12", "11", "10", "9", "8", "7", "6", "5", "4"]);
     }
 }

@@ -20,15 +20,25 @@ fn clip(text: &str, chars: usize) -> String {
 
 /// A name as code, for paragraphs, lists and tables.
 pub fn code(name: &str) -> String {
-    let name = clip(name, NAME_CHARS);
+    code_within(name, NAME_CHARS)
+}
+
+/// [`code`] of at most `chars` characters of the name, where many names share little room.
+pub fn code_within(name: &str, chars: usize) -> String {
+    let name = clip(name, chars);
     let trimmed = name.trim();
     let simple = !trimmed.is_empty() && trimmed.len() == name.len() && !name.contains(['`', '|', '<', '>', '&', '\\']);
-    if simple { format!("`{name}`") } else { html_code(&name) }
+    if simple { format!("`{name}`") } else { html_code_within(&name, chars) }
 }
 
 /// A name as code inside HTML, where Markdown is not read: `<summary>`. It is safe in Markdown too.
 pub fn html_code(name: &str) -> String {
-    format!("<code>{}</code>", entities(&clip(name, NAME_CHARS)))
+    html_code_within(name, NAME_CHARS)
+}
+
+/// [`html_code`] of at most `chars` characters of the name.
+pub fn html_code_within(name: &str, chars: usize) -> String {
+    format!("<code>{}</code>", entities(&clip(name, chars)))
 }
 
 /// Everything but letters, digits and what never means anything as a numeric entity.
@@ -43,7 +53,8 @@ fn entities(text: &str) -> String {
             out.push(c);
         }
     }
-    out
+    // in Markdown, an address between tags would become a link
+    out.replace("://", "&#58;//").replace("www.", "www&#46;")
 }
 
 /// A sentence for a paragraph, a list item or a table cell.
@@ -70,7 +81,56 @@ pub fn text(text: &str) -> String {
             c => out.push(c),
         }
     }
-    unlinked(&out)
+    without_emoji(&without_commits(&unlinked(&out)))
+}
+
+/// A sentence that may end in a command (`…, then: offshoot deploy --resume`): the command is code, to be copied.
+pub fn advice(sentence: &str) -> String {
+    match sentence.rsplit_once(": offshoot ") {
+        Some((before, command)) => {
+            format!("{}: {}", text(before), code_within(&format!("offshoot {command}"), 2 * NAME_CHARS))
+        }
+        None => text(sentence),
+    }
+}
+
+/// Breaks up runs of seven and more hexadecimal digits, which GitHub links where they name a commit. Plain numbers stay,
+/// and so do twelve digits: that is how a plan's digest is shown, and people copy it.
+fn without_commits(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for word in text.split_inclusive(|c: char| !c.is_ascii_alphanumeric()) {
+        let run = word.chars().take_while(char::is_ascii_hexdigit).count();
+        let ends = word.chars().nth(run).is_none_or(|c| !c.is_ascii_alphanumeric());
+        match word.get(..4) {
+            Some(head)
+                if ends && run != 12 && (7..=40).contains(&run) && word.contains(|c: char| c.is_ascii_alphabetic()) =>
+            {
+                out.push_str(&format!("{head}{BREAK}{}", word.get(4..).unwrap_or_default()));
+            }
+            _ => out.push_str(word),
+        }
+    }
+    out
+}
+
+/// Breaks up `:tada:`, which GitHub draws.
+fn without_emoji(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once(':') {
+        out.push_str(before);
+        out.push(':');
+        let name = after.split(':').next().unwrap_or_default();
+        let drawn = !name.is_empty()
+            && name.len() < after.len()
+            && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "+-_\\".contains(c));
+        if drawn {
+            out.push_str(BREAK);
+        }
+        rest = after;
+    }
+    out.push_str(rest);
+    out
 }
 
 /// Takes apart what GitHub links by itself: URLs, `www.`, `GH-12`, addresses.
@@ -97,13 +157,22 @@ fn backticks(line: &str) -> usize {
     line.split(|c| c != '`').map(str::len).max().unwrap_or(0)
 }
 
-/// A value as a link when it is a plain https address, else as code.
+/// A value as a link when it is a plain web address, else as code.
 pub fn link_or_code(value: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-._~:/?=%+,;".contains(c);
-    match value.strip_prefix("https://") {
-        Some(rest) if !rest.is_empty() && rest.chars().all(plain) && value.len() <= 1_000 => format!("<{value}>"),
-        _ => code(value),
-    }
+    if is_address(value) { format!("<{value}>") } else { code(value) }
+}
+
+/// `label`, a word of ours, as a link to the address; where it is none, the address as code after the label.
+pub fn link(label: &str, address: &str) -> String {
+    if is_address(address) { format!("[{label}](<{address}>)") } else { format!("{label}: {}", code(address)) }
+}
+
+/// Only `http` and `https`, and no character that means anything to Markdown or HTML; nothing before the host.
+fn is_address(value: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-._~:/?=%+,#&".contains(c);
+    let rest = value.strip_prefix("https://").or_else(|| value.strip_prefix("http://"));
+    rest.is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_alphanumeric()) && rest.chars().all(plain))
+        && value.len() <= 1_000
 }
 
 /// The length that counts against a limit, in UTF-16 units: never less than what GitHub counts.
@@ -154,9 +223,26 @@ mod tests {
     }
 
     #[test]
-    fn only_plain_https_addresses_become_links() {
-        assert_eq!(link_or_code("https://a.example/x?y=1"), "<https://a.example/x?y=1>");
-        assert_eq!(link_or_code("https://a.example/>x"), "<code>https://a.example/&#62;x</code>");
+    fn only_plain_web_addresses_become_links() {
+        assert_eq!(link_or_code("https://a.example/x?y=1&z=2#/home"), "<https://a.example/x?y=1&z=2#/home>");
+        assert_eq!(link_or_code("http://localhost:4566/x"), "<http://localhost:4566/x>");
+        assert_eq!(link_or_code("https://a.example/>x"), "<code>https&#58;//a.example/&#62;x</code>");
+        assert_eq!(link_or_code("https://bank.example@evil.example/"), "`https://bank.example@evil.example/`");
         assert_eq!(link_or_code("javascript:alert(1)"), "`javascript:alert(1)`");
+        assert_eq!(link("the run", "https://a.example/1"), "[the run](<https://a.example/1>)");
+        assert_eq!(link("the run", "javascript:x"), "the run: `javascript:x`");
+    }
+
+    #[test]
+    fn commits_and_emoji_are_only_text() {
+        assert_eq!(
+            text("at 9f8e7d6c5b4a39281706f5e4d3c2b1a098765432, acme/notes@9f8e7d6 and deadbeefs"),
+            "at 9f8e&#8203;7d6c5b4a39281706f5e4d3c2b1a098765432, acme/notes@&#8203;9f8e&#8203;7d6 and deadbeefs"
+        );
+        assert_eq!(
+            text("12 of 123456 :tada: AWS::S3::Bucket, a: b"),
+            "12 of 123456 :&#8203;tada: AWS::S3::Bucket, a: b"
+        );
+        assert_eq!(text("GH-1 gh-2 octo/cat#3"), "GH&#8203;-1 gh&#8203;-2 octo/cat\\#&#8203;3");
     }
 }

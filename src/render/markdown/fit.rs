@@ -2,9 +2,8 @@
 
 use crate::plan::Plan;
 use crate::render::facts;
-use crate::render::text::list;
+use crate::render::text::{list, thousands};
 
-use super::counted;
 use super::escape::{code, length};
 
 /// Room for the sentence that says what was left out.
@@ -22,6 +21,13 @@ impl Budget {
         Budget { left: limit_chars.saturating_sub(length(fixed) + SENTENCE_CHARS) }
     }
 
+    /// An equal share for each of `n` who still wait for one.
+    pub fn share(&mut self, n: usize) -> Self {
+        let share = Budget { left: self.left / n.max(1) };
+        self.left -= share.left;
+        share
+    }
+
     /// Sets a share of the room apart; what is not used of it comes back by [`Budget::give_back`].
     pub fn split(&mut self, percent: usize) -> Self {
         let share = Budget { left: self.left * percent / 100 };
@@ -31,6 +37,11 @@ impl Budget {
 
     pub fn give_back(&mut self, share: Self) {
         self.left += share.left;
+    }
+
+    /// Gives the room of a text back that will be made anew.
+    pub fn release(&mut self, text: &str) {
+        self.left += length(text);
     }
 
     /// Takes the room for `text`, or says that there is not enough.
@@ -76,6 +87,11 @@ impl Budget {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LeftOut {
     pub dangers: usize,
+    pub failures: usize,
+    pub remarks: usize,
+    /// Stages of the table of stages, and stages without a section.
+    pub stages: usize,
+    pub sections: usize,
     pub rows: usize,
     pub notes: usize,
     pub details: usize,
@@ -84,32 +100,36 @@ pub struct LeftOut {
     pub access: usize,
     pub functions: usize,
     pub outputs: usize,
+    pub results: usize,
 }
 
 impl LeftOut {
-    /// One paragraph; empty when everything is there.
-    pub fn sentence(&self, digest: &str) -> String {
-        let parts = counted(&[
-            (self.dangers, "danger"),
-            (self.rows, "stack of the table"),
-            (self.details, "stack in detail"),
-            (self.access, "access change"),
-            (self.resources, "resource"),
-            (self.properties, "changed property"),
-            (self.functions, "function"),
-            (self.outputs, "output"),
-            (self.notes, "note"),
-        ]);
+    /// One paragraph, `whole` saying where everything is; empty when nothing is missing.
+    pub fn sentence(&self, whole: &str) -> String {
+        let parts: Vec<String> = [
+            (self.dangers, "danger", "dangers"),
+            (self.failures, "failure", "failures"),
+            (self.remarks, "remark", "remarks"),
+            (self.stages, "stage of the table", "stages of the table"),
+            (self.sections, "stage in detail", "stages in detail"),
+            (self.rows, "stack of the table", "stacks of the table"),
+            (self.details, "stack in detail", "stacks in detail"),
+            (self.access, "access change", "access changes"),
+            (self.resources, "resource", "resources"),
+            (self.properties, "changed property", "changed properties"),
+            (self.functions, "function", "functions"),
+            (self.outputs, "output", "outputs"),
+            (self.results, "stack's result", "stacks' results"),
+            (self.notes, "note", "notes"),
+        ]
+        .into_iter()
+        .filter(|(n, ..)| *n > 0)
+        .map(|(n, one, many)| format!("{} {}", thousands(n as u64), if n == 1 { one } else { many }))
+        .collect();
         if parts.is_empty() {
             return String::new();
         }
-        let parts = list(&parts)
-            .replace("stack of the tables", "stacks of the table")
-            .replace("stack in details", "stacks in detail");
-        format!(
-            "\n**Shortened to fit.** Left out: {parts}. The whole plan: {}\n",
-            code(&format!("offshoot show {digest}"))
-        )
+        format!("\n**Shortened to fit.** Left out: {}. {whole}\n", list(&parts))
     }
 }
 

@@ -1,13 +1,15 @@
 //! The result of an apply, and an error before one, as Markdown.
 
+use std::collections::BTreeMap;
+
 use crate::error::{Class, Error};
 use crate::plan::outcome::{Applied, Ended, Failure, StackOutcome};
 
 use crate::render::error::causes;
 use crate::render::outcome;
-use crate::render::text::{clean_lines, seconds, thousands};
+use crate::render::text::{clean_lines, count, seconds, thousands};
 
-use super::escape::{code, fence, length, link_or_code, text};
+use super::escape::{advice, code, fence, length, link_or_code, text};
 use super::fit::{Budget, chop};
 use super::title;
 
@@ -26,21 +28,15 @@ pub fn applied(applied: &Applied, limit_chars: usize) -> String {
     );
     let mut budget = Budget::new(limit_chars, &head);
     let failures: Vec<String> =
-        applied.stacks.iter().filter_map(|s| s.failure.as_ref().map(|f| self::failed(s, f))).collect();
+        applied.stacks.iter().filter_map(|s| s.failure.as_ref().map(|f| self::failed("", s, f, Words::Most))).collect();
     let moved: Vec<&StackOutcome> = applied.stacks.iter().filter(|s| s.ended != Ended::Unchanged).collect();
     let rows: Vec<String> = moved.iter().map(|stack| row(stack)).collect();
-    let outputs: Vec<String> = applied
-        .stacks
-        .iter()
-        .flat_map(|s| {
-            s.outputs.iter().map(|(k, v)| format!("| {} | {} | {} |\n", code(&s.name), code(k), link_or_code(v)))
-        })
-        .collect();
+    let outputs: Vec<String> = applied.stacks.iter().flat_map(|s| output_rows(&s.name, &s.outputs)).collect();
     let notes: Vec<String> = applied.notes.iter().map(|note| format!("- {}\n", text(note))).collect();
     let parts = [
         ("", failures),
         ("\n| | Stack | Result | Time | |\n|---|---|---|---|---|\n", rows),
-        ("\n| Stack | Output | Value |\n|---|---|---|\n", outputs),
+        (OUTPUTS, outputs),
         ("\n**Notes**\n\n", notes),
     ];
     let mut out = head;
@@ -60,14 +56,40 @@ pub fn applied(applied: &Applied, limit_chars: usize) -> String {
     }
 }
 
-fn row(stack: &StackOutcome) -> String {
-    let mark = match stack.ended {
+/// The head of the table of outputs.
+pub(in crate::render) const OUTPUTS: &str = "\n| Stack | Output | Value |\n|---|---|---|\n";
+
+/// The outputs of one stack as rows of [`OUTPUTS`].
+pub(in crate::render) fn output_rows(stack: &str, outputs: &BTreeMap<String, String>) -> Vec<String> {
+    outputs.iter().map(|(k, v)| format!("| {} | {} | {} |\n", code(stack), code(k), link_or_code(v))).collect()
+}
+
+fn mark(ended: Ended) -> &'static str {
+    match ended {
         Ended::Done => "✅",
         Ended::Unchanged => "",
         Ended::Failed => "❌",
         Ended::Skipped => "⏭️",
         Ended::Running => "⏳",
-    };
+    }
+}
+
+/// The head of [`timeless_row`]'s table.
+pub(in crate::render) const RESULTS: &str = "\n| | Stack | Result | |\n|---|---|---|---|\n";
+
+/// What became of the stack, without how long it took.
+pub(in crate::render) fn timeless_row(stack: &StackOutcome) -> String {
+    format!(
+        "| {} | {} | {} | {} |\n",
+        mark(stack.ended),
+        code(&stack.name),
+        outcome::word(stack),
+        text(&outcome::remark(stack))
+    )
+}
+
+fn row(stack: &StackOutcome) -> String {
+    let mark = mark(stack.ended);
     let time = if stack.ended == Ended::Skipped { String::new() } else { seconds(stack.seconds) };
     format!(
         "| {mark} | {} | {} | {time} | {} |\n",
@@ -77,31 +99,50 @@ fn row(stack: &StackOutcome) -> String {
     )
 }
 
-fn failed(stack: &StackOutcome, failure: &Failure) -> String {
+/// How much of what a program or AWS said is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::render) enum Words {
+    Most,
+    Few,
+}
+
+impl Words {
+    fn lines_and_chars(self) -> (usize, usize) {
+        match self {
+            Words::Most => (REASON_LINES, LINE_CHARS),
+            Words::Few => (4, 300),
+        }
+    }
+}
+
+/// Root cause, state and next step of a stack that failed; `lead` stands before its name.
+pub(in crate::render) fn failed(lead: &str, stack: &StackOutcome, failure: &Failure, words: Words) -> String {
     let name = if failure.path.is_empty() { &failure.logical_id } else { &failure.path };
     let place = match (name.is_empty(), failure.resource_type.is_empty()) {
         (true, _) => String::new(),
         (false, true) => format!(" at {}", code(name)),
         (false, false) => format!(" at {} ({})", code(name), code(&failure.resource_type)),
     };
-    let mut out = format!("\n**{} failed{place}**\n\n{}", code(&stack.name), reason(&failure.reason));
+    let mut out = format!("\n**{lead}{} failed{place}**\n\n{}", code(&stack.name), reason(&failure.reason, words));
     if !failure.left.is_empty() {
         out.push_str(&format!("\nState: {}\n", text(&failure.left)));
     }
     if !failure.next.is_empty() {
-        out.push_str(&format!("\nNext: {}\n", text(&failure.next)));
+        out.push_str(&format!("\nNext: {}\n", advice(&failure.next)));
     }
     out
 }
 
-fn reason(reason: &str) -> String {
+/// What a program or AWS said, in a fence.
+pub(in crate::render) fn reason(reason: &str, words: Words) -> String {
+    let (most, columns) = words.lines_and_chars();
     let mut lines = clean_lines(reason);
-    let more = lines.len().saturating_sub(REASON_LINES);
-    lines.truncate(REASON_LINES);
+    let more = lines.len().saturating_sub(most);
+    lines.truncate(most);
     if more > 0 {
-        lines.push(format!("… and {more} more lines"));
+        lines.push(format!("… and {} more", count(more, "line")));
     }
-    fence("", &lines, LINE_CHARS)
+    fence("", &lines, columns)
 }
 
 /// An error that ended a run, in at most `limit_chars`.
@@ -111,12 +152,12 @@ pub fn failure(error: &Error, limit_chars: usize) -> String {
     for cause in causes(error) {
         lines.push_str(&format!("\nbecause: {cause}"));
     }
-    out.push_str(&reason(&lines));
+    out.push_str(&reason(&lines, Words::Most));
     if let Some(place) = error.place() {
         out.push_str(&format!("\nAt {}\n", code(&place.to_string())));
     }
     if let Some(next) = error.next_step() {
-        out.push_str(&format!("\nNext: {}\n", text(next)));
+        out.push_str(&format!("\nNext: {}\n", advice(next)));
     }
     if error.class() == Class::Bug {
         out.push_str(&format!(

@@ -30,34 +30,61 @@ enum Level {
     Properties,
 }
 
+/// Whether a block stands open at first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fold {
+    Open,
+    Closed,
+}
+
+impl Fold {
+    /// The tag that begins the block.
+    pub fn tag(self) -> &'static str {
+        match self {
+            Fold::Open => "<details open>",
+            Fold::Closed => "<details>",
+        }
+    }
+}
+
 /// The details of all changed stacks that found room.
 pub struct Details<'a> {
     /// In deployment order: the stack, how much of it is shown, and as what.
     shown: Vec<(&'a StackPlan, Level, String)>,
+    fold: Fold,
 }
 
 impl<'a> Details<'a> {
-    /// Gives room to access, replacements and removals of every stack that has any.
-    pub fn of_dangers(plan: &'a Plan, budget: &mut Budget) -> Self {
+    /// Of all changed stacks, and nothing of them yet.
+    pub fn of(plan: &'a Plan, fold: Fold) -> Self {
         let shown = facts::changed(plan).into_iter().map(|stack| (stack, Level::Row, String::new())).collect();
-        let mut details = Details { shown };
-        details.raise(Level::Danger, facts::is_notable, budget);
-        details
+        Details { shown, fold }
+    }
+
+    /// Gives room to access, replacements and removals of every stack that has any.
+    pub fn add_dangers(&mut self, budget: &mut Budget) {
+        self.raise(Level::Danger, facts::is_notable, budget);
+    }
+
+    /// Gives room to all other details of the stacks that have any.
+    pub fn add_notable(&mut self, budget: &mut Budget) {
+        self.raise(Level::Resources, facts::is_notable, budget);
+        self.raise(Level::Properties, facts::is_notable, budget);
     }
 
     /// Gives the room that is left to all other details, the dangerous stacks first.
     pub fn add_the_rest(&mut self, budget: &mut Budget) {
-        self.raise(Level::Resources, facts::is_notable, budget);
-        self.raise(Level::Properties, facts::is_notable, budget);
+        self.add_notable(budget);
         self.raise(Level::Resources, |stack| !facts::is_notable(stack), budget);
         self.raise(Level::Properties, |stack| !facts::is_notable(stack), budget);
     }
 
     fn raise(&mut self, level: Level, which: impl Fn(&StackPlan) -> bool, budget: &mut Budget) {
-        let mut chosen: Vec<_> = self.shown.iter_mut().filter(|(stack, ..)| which(stack)).collect();
+        let fold = self.fold;
+        let mut chosen: Vec<_> = self.shown.iter_mut().filter(|(stack, now, _)| *now < level && which(stack)).collect();
         chosen.sort_by_key(|(stack, ..)| std::cmp::Reverse(facts::weight(stack)));
         for (stack, current, text) in chosen {
-            let section = section(stack, level);
+            let section = section(stack, level, fold);
             if budget.exchange(text, &section) {
                 (*current, *text) = (level, section);
             }
@@ -108,7 +135,7 @@ fn said(change: &Change) -> Vec<&PropertyChange> {
     }
 }
 
-fn section(stack: &StackPlan, level: Level) -> String {
+fn section(stack: &StackPlan, level: Level, fold: Fold) -> String {
     let (symbol, word) = facts::stack_action(stack.action);
     let counts = Counts::of(&stack.changes).symbols();
     let counts = if counts.is_empty() { counts } else { format!(" ({counts})") };
@@ -118,8 +145,11 @@ fn section(stack: &StackPlan, level: Level) -> String {
         words if words.is_empty() || facts::weight(stack) < 3 => String::new(),
         words => format!(", {words}"),
     };
-    let mut out =
-        format!("\n<details><summary>{symbol} {}: {word}{counts}{danger}{access}</summary>\n", html_code(&stack.name));
+    let mut out = format!(
+        "\n{}<summary>{symbol} {}: {word}{counts}{danger}{access}</summary>\n",
+        fold.tag(),
+        html_code(&stack.name)
+    );
     if !stack.display_name.is_empty() && stack.display_name != stack.name {
         out.push_str(&format!("\nIn the app: {}\n", code(&stack.display_name)));
     }

@@ -6,6 +6,7 @@ use super::*;
 use crate::error::Error;
 use crate::plan::{Change, OutputChange};
 use crate::render::samples;
+use crate::render::text::count;
 use escape::length;
 
 macro_rules! snapshot {

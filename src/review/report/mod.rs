@@ -1,36 +1,46 @@
 //! Tells the forge: the sticky comment, the checks and the deployments, made from the cards of all stages.
 
-use super::Office;
-use crate::error::Result;
-use crate::forge::Pull;
-use crate::plan::card::Card;
+mod check;
+mod comment;
+mod deployment;
+mod stand_in;
 
-/// Brings the pull request's comment to what the cards say: found by its marker, edited only when its text changes,
-/// never twice. `fetch` reads all cards again, as they are kept now: it is asked after each write, so that of two runs
-/// that write at the same time the later one always shows what both know. `prefix` is `/offshoot`, or as configured.
-pub async fn comment<F>(_office: &Office, _prefix: &str, _pull: u64, _fetch: F) -> Result<()>
-where
-    F: AsyncFn() -> Result<Vec<Card>>,
-{
-    Ok(())
+#[cfg(test)]
+mod samples;
+
+pub use check::check;
+pub use comment::{comment, trouble};
+pub use deployment::{deployment, retired};
+
+/// The first `most` characters; what was cut off shows as `…`.
+fn clip(text: &str, most: usize) -> String {
+    if text.chars().count() <= most {
+        return text.to_owned();
+    }
+    text.chars().take(most.saturating_sub(1)).chain(['…']).collect()
 }
 
-/// Brings the check of a stage to what its card says, on `card.head`.
-pub async fn check(_office: &Office, _card: &Card) -> Result<()> {
-    Ok(())
+/// An address that the forge takes: anything but http and https it refuses, and with it everything that came along.
+fn web(url: Option<&str>) -> Option<String> {
+    url.filter(|u| u.starts_with("https://") || u.starts_with("http://")).map(str::to_owned)
 }
 
-/// Brings the deployment of a stage to what its card says.
-pub async fn deployment(_office: &Office, _card: &Card) -> Result<()> {
-    Ok(())
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// The stage is gone: its deployments are inactive.
-pub async fn retired(_office: &Office, _card: &Card) -> Result<()> {
-    Ok(())
-}
+    #[test]
+    fn only_addresses_of_the_web_are_handed_on() {
+        assert_eq!(web(Some("https://notes.example/?a=1")).as_deref(), Some("https://notes.example/?a=1"));
+        assert_eq!(web(Some("http://localhost:3000")).as_deref(), Some("http://localhost:3000"));
+        assert_eq!(web(Some("arn:aws:apigateway:eu-west-1::/apis/x")), None);
+        assert_eq!(web(Some("javascript:alert(1)")), None);
+        assert_eq!(web(None), None);
+    }
 
-/// A pull request on which nothing can be done, in one comment with the reason: no configuration, an invalid one, no rights.
-pub async fn trouble(_office: &Office, _pull: &Pull, _error: &crate::error::Error) -> Result<()> {
-    Ok(())
+    #[test]
+    fn what_is_cut_says_so() {
+        assert_eq!(clip("länger", 6), "länger");
+        assert_eq!(clip("länger", 4), "län…");
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use base64::Engine as _;
 use serde_json::json;
 
 use super::wire::{Outcome, Refusal, Reply, Request};
@@ -34,8 +35,32 @@ pub fn serve(state: &mut State, request: &Request) -> Outcome {
             request,
             &json!({"Arn": request.identity, "UserId": "AIDAFAKE", "Account": request.account}),
         )),
-        "AssumeRole" | "AssumeRoleWithWebIdentity" => assume(state, request),
+        "AssumeRole" => assume(state, request),
+        "AssumeRoleWithWebIdentity" => {
+            well_formed(request)?;
+            assume(state, request)
+        }
         other => Err(Refusal::new(400, "InvalidAction", format!("Could not find operation {other}"))),
+    }
+}
+
+/// A token of three parts, the middle one JSON with a subject and our audience; the call carries no signature.
+fn well_formed(request: &Request) -> Result<(), Refusal> {
+    let invalid = |why: &str| Refusal::new(400, "InvalidIdentityToken", why.to_owned());
+    if request.header("authorization").is_some() {
+        return Err(invalid("The call is signed"));
+    }
+    let token = request.form.get("WebIdentityToken").unwrap_or_default();
+    let parts: Vec<&str> = token.split('.').collect();
+    let [_, claims, _] = parts.as_slice() else { return Err(invalid("The ID Token provided is not a valid JWT")) };
+    let bytes = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(claims).unwrap_or_default();
+    let claims: serde_json::Value = serde_json::from_slice(&bytes).unwrap_or_default();
+    if claims["aud"] != "sts.amazonaws.com" {
+        return Err(invalid("Incorrect token audience"));
+    }
+    match claims["sub"].as_str() {
+        Some(sub) if !sub.is_empty() => Ok(()),
+        _ => Err(invalid("The ID Token provided has no subject")),
     }
 }
 

@@ -1,0 +1,138 @@
+//! Whole comments, and what must hold for every one of them.
+
+use super::*;
+use crate::plan::card::Card;
+use crate::plan::card::CardState::*;
+use crate::render::markdown::COMMENT_CHARS;
+use crate::render::samples::*;
+
+const SUMMARY: &str = "https://github.com/acme/notes/actions/runs/123#summary";
+
+fn write(cards: &[Card]) -> String {
+    within(cards, COMMENT_CHARS)
+}
+
+fn within(cards: &[Card], limit_chars: usize) -> String {
+    let marker = marker("acme/notes");
+    comment(cards, &Frame { prefix: "/offshoot", marker: &marker, full_url: Some(SUMMARY) }, limit_chars)
+}
+
+/// A whole comment in a file of its own, so that it can be looked at as GitHub would draw it.
+macro_rules! whole {
+    ($($name:ident: $text:expr;)*) => {$(
+        #[test]
+        fn $name() {
+            insta::with_settings!({prepend_module_to_snapshot => false, omit_expression => true}, {
+                insta::assert_snapshot!(stringify!($name), $text);
+            });
+        }
+    )*};
+}
+
+fn deployed_preview() -> Card {
+    running(applied_to(planned(preview(Deployed), create()), applied()))
+}
+
+fn stale() -> Card {
+    let stale = trouble(
+        "plan.stale",
+        "deploying plan 1a2b3c4d5e6f",
+        "stack prod-notes-api was updated at 14:20 since the plan was made",
+        "plan again and look at what changed",
+    );
+    in_trouble(planned(prod(Refused), update()), stale)
+}
+
+fn queued() -> Card {
+    let held = trouble(
+        "lock.held",
+        "locking stage prod",
+        "another run holds the stage since 14:03:\npull request 41, run 122",
+        "wait until it is done",
+    );
+    in_trouble(planned(prod(Refused), update()), held)
+}
+
+fn removal_failed() -> Card {
+    let mut removed = removed();
+    removed.stacks[0].ended = crate::plan::outcome::Ended::Failed;
+    removed.stacks[0].status = "DELETE_FAILED".into();
+    removed.stacks[0].failure = Some(crate::plan::outcome::Failure {
+        logical_id: "Uploads1A2B".into(),
+        resource_type: "AWS::S3::Bucket".into(),
+        path: "Data/Uploads/Resource".into(),
+        reason: "The bucket you tried to delete is not empty (Service: S3, Status Code: 409)".into(),
+        left: "not deleted: the bucket and what it needs are still there".into(),
+        next: "empty the bucket, or write removal: destroy into the stage's rule, then remove it again".into(),
+    });
+    applied_to(preview(RemoveFailed), removed)
+}
+
+fn several() -> Vec<Card> {
+    let of = |app: &str, mut card: Card| {
+        card.app = app.into();
+        card.plan.iter_mut().for_each(|p| p.app = app.into());
+        card
+    };
+    vec![
+        of("web", prod(Unchanged)),
+        of("notes", approvals(planned(prod(NeedsApproval), replace_table()), 1, &[], 0)),
+        of("web", planned(preview(Planning), update())),
+        of("notes", deployed_preview()),
+        of("jobs", planned(prod(Planned), broadening())),
+    ]
+}
+
+whole! {
+    no_changes: write(&[planned(preview(Unchanged), nothing()), planned(prod(Unchanged), nothing())]);
+    no_stage: write(&[]);
+    creates: write(&[planned(preview(Planned), create())]);
+    updates: write(&[planned(prod(Planned), update())]);
+    replaces_a_table: write(&[planned(prod(Planned), replace_table())]);
+    removes_buckets: write(&[planned(prod(Planned), remove_buckets())]);
+    deletes_a_stack: write(&[planned(prod(Planned), delete())]);
+    broadens_access: write(&[planned(prod(Planned), broadening())]);
+    opens_a_security_group: write(&[planned(prod(Planned), security_group())]);
+    nested_stacks: write(&[planned(prod(Planned), nested())]);
+    three_hundred_stacks: write(&[planned(prod(Planned), many())]);
+    hostile_names: write(&[hostile_card(DeployFailed)]);
+    hostile_refusal: write(&[hostile_card(NeedsApproval), hostile_card(Refused)]);
+    failed_with_its_cause: write(&[applied_to(planned(preview(DeployFailed), update()), failed())]);
+    rollback_that_failed: write(&[applied_to(planned(prod(DeployFailed), update()), rollback_failed())]);
+    stale_plan: write(&[stale()]);
+    approval_missing: write(&[approvals(planned(prod(NeedsApproval), update()), 2, &["anna"], 0)]);
+    approvals_dismissed: write(&[approvals(planned(prod(NeedsApproval), replace_table()), 2, &[], 2)]);
+    fork_needs_trust: write(&[
+        because(preview(NeedsTrust), "the code comes from mallory/notes, and nothing of it has run"),
+        because(prod(NeedsTrust), "the code comes from mallory/notes, and nothing of it has run"),
+    ]);
+    draft_is_only_planned: write(&[because(
+        planned(preview(Planned), create()),
+        "the pull request is a draft: its preview is deployed once it is ready for review",
+    )]);
+    limit_reached: write(&[
+        because(preview(Refused), "5 of 5 previews of notes are in use: pr-31, pr-33, pr-38, pr-39 and pr-40"),
+        planned(prod(Planned), update()),
+    ]);
+    preview_deployed: write(&[deployed_preview(), approvals(planned(prod(NeedsApproval), update()), 1, &[], 0)]);
+    preview_removed: write(&[because(applied_to(preview(Removed), removed()), "the pull request was closed")]);
+    removal_failed_at_a_bucket: write(&[removal_failed()]);
+    several_apps_and_stages: write(&several());
+    lock_held: write(&[queued()]);
+    queued_behind_a_run: write(&[because(prod(Planning), "it waits for the run of pull request 41")]);
+    synth_error_with_its_place: write(&[
+        in_trouble(preview(PlanFailed), synth_error()),
+        in_trouble(prod(PlanFailed), synth_error()),
+    ]);
+    deploying: write(&[running(planned(preview(Deploying), update())), planned(prod(Planned), update())]);
+    cancelled: write(&[because(planned(prod(Cancelled), update()), "anna cancelled it before a stack was begun")]);
+    deployed_by_merge: write(&[because(
+        approvals(applied_to(planned(prod(Deployed), update()), applied()), 1, &["anna"], 0),
+        "merged as 0123456789ab: the approved plan was executed as it was read",
+    )]);
+    over_the_limit: within(&forty(), 12_000);
+    hardly_any_room: within(&forty(), 1_500);
+    functions_with_sizes: write(&[planned(preview(Planned), functions())]);
+    secrets_are_redacted: write(&[planned(prod(Planned), dirty())]);
+    live_session: write(&[Card { live_url: Some("https://offshoot.example/live/pr-42".into()), ..deployed_preview() }]);
+}
