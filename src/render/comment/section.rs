@@ -8,7 +8,7 @@ use crate::render::facts;
 use crate::render::markdown::escape::{code, html_code_within, text};
 use crate::render::markdown::fit::{Budget, LeftOut};
 use crate::render::markdown::result::{OUTPUTS, RESULTS, output_rows, timeless_row};
-use crate::render::markdown::stack::{Details, Fold};
+use crate::render::markdown::stack::{Details, Fold, Tense};
 use crate::render::markdown::{self, STACKS};
 use crate::render::outcome;
 
@@ -74,19 +74,21 @@ impl<'a> Section<'a> {
         }
         let changed: Vec<&StackPlan> = plan.map(facts::changed).unwrap_or_default();
         let inner = if changed.len() == 1 { Fold::Open } else { Fold::Closed };
+        let tense = if card.state == CardState::Deployed { Tense::Past } else { Tense::Future };
         let rows = plan.into_iter().flat_map(|plan| {
             facts::changed(plan).into_iter().map(move |stack| (facts::weight(stack), markdown::row(plan, stack)))
         });
+        let removal = card.state == CardState::RemoveFailed;
         let results = applied.into_iter().flat_map(|a| &a.stacks).filter(|s| s.ended != Ended::Unchanged);
         let outputs = card.outputs.iter().flat_map(|(stack, outputs)| output_rows(stack, outputs));
         let notes = plan.iter().flat_map(|p| &p.notes).chain(applied.into_iter().flat_map(|a| &a.notes));
         Some(Section {
             opening: opening(card, plan, apps, fold),
             open: false,
-            details: plan.map(|plan| Details::of(plan, inner)),
+            details: plan.map(|plan| Details::of(plan, inner, tense)),
             table: Block::new(STACKS, rows),
             results: Block::new(
-                &format!("\n**Last deploy**\n{RESULTS}"),
+                &format!("\n**{}**\n{RESULTS}", if removal { "Last removal" } else { "Last deploy" }),
                 results.map(|s| (u8::from(s.ended != Ended::Done), timeless_row(s))),
             ),
             outputs: Block::new(
