@@ -1,5 +1,6 @@
 //! End to end: the real binary against MiniStack, an AWS emulator; only with OFFSHOOT_E2E=1.
 
+mod action;
 mod clean_env;
 mod cloud;
 mod http;
