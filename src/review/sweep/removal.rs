@@ -52,9 +52,12 @@ async fn delete(office: &Office, seat: &mut Seat, held: &Held) -> Result<Option<
     let mut left_behind = BTreeSet::new();
     let mut before: Option<Applied> = None;
     for round in 0..=ROUNDS {
-        let Some(known) = seat.desk.state.clone() else { return Ok(before) };
+        let known = seat.desk.state.clone();
         let retain: Vec<String> = left_behind.iter().cloned().collect();
-        let stored = remove::plan_removal(&known.0, &seat.desk.aws, &retain).await?;
+        let stored = pipeline::plan_removal(&seat.intent, &seat.desk, &retain).await?;
+        if known.is_none() && stored.plan.stacks.is_empty() {
+            return Ok(before);
+        }
         let removal = Removal {
             aws: seat.desk.aws.clone(),
             home: seat.desk.home.clone(),
