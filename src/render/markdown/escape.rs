@@ -90,6 +90,9 @@ fn prose(text: &str, mut leading: bool) -> String {
 /// A sentence of ours that quotes words in backquotes and may end in a command (`…, then: offshoot deploy --resume`):
 /// both are code, to be copied. What stands between is only text.
 pub fn advice(sentence: &str) -> String {
+    if sentence.starts_with("offshoot ") && !sentence.contains('`') {
+        return code_within(sentence, 2 * NAME_CHARS);
+    }
     match sentence.rsplit_once(": offshoot ") {
         Some((before, command)) if !command.contains('`') => {
             format!("{}: {}", quoting(before), code_within(&format!("offshoot {command}"), 2 * NAME_CHARS))
@@ -238,6 +241,7 @@ mod tests {
             advice("write `branch`, then: offshoot deploy --approve 4f1c2a90b7de"),
             "write `branch`, then: `offshoot deploy --approve 4f1c2a90b7de`"
         );
+        assert_eq!(advice("offshoot deploy --resume"), "`offshoot deploy --resume`");
         assert_eq!(advice("a `<b>` and @octocat"), "a <code>&#60;b&#62;</code> and @&#8203;octocat");
         assert_eq!(advice("odd ` one"), "odd \\` one");
         assert_eq!(advice("held since 14:03: run 12"), "held since 14:03: run 12");
