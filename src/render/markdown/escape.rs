@@ -104,7 +104,7 @@ pub fn advice(sentence: &str) -> String {
 fn quoting(sentence: &str) -> String {
     let sentence = clip(sentence, TEXT_CHARS);
     let parts: Vec<&str> = sentence.split('`').collect();
-    if parts.len() % 2 == 0 || parts.iter().skip(1).step_by(2).any(|quoted| quoted.trim().is_empty()) {
+    if parts.len().is_multiple_of(2) || parts.iter().skip(1).step_by(2).any(|quoted| quoted.trim().is_empty()) {
         return text(&sentence);
     }
     let tell = |(i, part): (usize, &&str)| if i % 2 == 0 { prose(part, i == 0) } else { code(part) };
