@@ -86,10 +86,12 @@ impl GitHub {
     }
 
     async fn create_run(&self, ask: &Ask, wanted: &Wanted) -> Result<Put> {
-        let look = async || match self.check_runs(ask, wanted).await? {
-            // with fewer annotations it is ours as well: the first batch came with it
-            Ok(runs) => Ok(newest(wanted, runs).filter(|run| wanted.is_begun(run))),
-            Err(refusal) => Err(self.api().refused(ask, &refusal)),
+        let look = || async move {
+            match self.check_runs(ask, wanted).await? {
+                // with fewer annotations it is ours as well: the first batch came with it
+                Ok(runs) => Ok(newest(wanted, runs).filter(|run| wanted.is_begun(run))),
+                Err(refusal) => Err(self.api().refused(ask, &refusal)),
+            }
         };
         let run = match self.api().create(ask, &At::repo("/check-runs"), &wanted.to_create(), look).await? {
             Created::Before(run) => run,
