@@ -106,8 +106,12 @@ impl Words<'_> {
     }
 
     pub(super) fn unreachable(&self, doing: &str, why: &str) -> Error {
-        Error::transient("forge.unreachable", doing, format!("{}: {}", self.origin, self.secrets.clean(why)))
-            .next("try again in some minutes; https://www.githubstatus.com tells of outages")
+        let error =
+            Error::transient("forge.unreachable", doing, format!("{}: {}", self.origin, self.secrets.clean(why)));
+        error.next(match self.origin {
+            "https://api.github.com" => "try again in some minutes; https://www.githubstatus.com tells of outages",
+            _ => "check the address of the API, and try again in some minutes",
+        })
     }
 
     pub(super) fn rate_limited(&self, doing: &str, until: &str, message: &str) -> Error {

@@ -18,7 +18,7 @@ impl GitHub {
     pub(super) async fn put_status(&self, check: &Check) -> Result<Wrote> {
         let ask = Ask::new(
             format!("writing the status {} of {} in {}", check.name, check.revision.short(), self.repo),
-            "checks: write, or statuses: write",
+            "checks: write",
         );
         let (state, description) = (word(check.state), cut(&check.title, MOST_DESCRIPTION));
         let url = check.details_url.as_deref().filter(|url| is_web_address(url));

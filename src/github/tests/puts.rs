@@ -160,8 +160,7 @@ async fn a_check_is_created_then_left_alone_then_changed() {
       ],
       "output": {
         "title": "2 changes",
-        "summary": "What would change\n\n<!-- offshoot:check 4f53cda18c2b b0ef6be3d497 -->",
-        "text": ""
+        "summary": "What would change\n\n<!-- offshoot:check 4f53cda18c2b b0ef6be3d497 -->"
       }
     }
 

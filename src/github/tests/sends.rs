@@ -59,7 +59,7 @@ async fn reading_is_tried_again_and_ends() {
     insta::assert_snapshot!(told(&error).replace(&fake.url, "URL"), @r"
     Transient forge.unreachable
     reading the repository acme/notes: URL: GitHub answered with status 502
-    → try again in some minutes; https://www.githubstatus.com tells of outages
+    → check the address of the API, and try again in some minutes
 ");
     assert_eq!(fake.seen().len(), 3);
 }
@@ -84,7 +84,7 @@ async fn nobody_there() {
     insta::assert_snapshot!(told(&error), @r"
     Transient forge.unreachable
     reading the repository acme/notes: http://127.0.0.1:9: Connection refused (os error 111)
-    → try again in some minutes; https://www.githubstatus.com tells of outages
+    → check the address of the API, and try again in some minutes
 ");
     drop(fake);
 }
@@ -346,7 +346,7 @@ fn what_cannot_work_is_refused_at_once() {
 "#);
     insta::assert_snapshot!(connect("https://user:pass@github.com", token()), @r#"
     Usage forge.bad_address
-    reading the address of GitHub's API: "https://user:pass@github.com"
+    reading the address of GitHub's API: https://…@github.com
     → write it like https://api.github.com or https://ghe.example.com/api/v3
 "#);
     insta::assert_snapshot!(connect("https://api.github.com", Auth::Token(" \n".to_owned())), @r"
