@@ -111,7 +111,8 @@ impl GitHub {
     async fn change_run(&self, ask: &Ask, wanted: &Wanted, run: &CheckRun) -> Result<bool> {
         let there = run.output.annotations_count;
         match self.patch_run(ask, run.id, wanted, there).await? {
-            Sent::Answer(answer) if answer.status == 403 => Ok(false),
+            // where it is the content that is not accepted, creating says so too
+            Sent::Answer(answer) if matches!(answer.status, 403 | 422) => Ok(false),
             Sent::Answer(answer) => {
                 let mut changed: CheckRun = self.api().parse(ask, &answer)?;
                 let sent = BATCH.min(wanted.annotations.len().saturating_sub(there));
