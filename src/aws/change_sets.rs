@@ -240,7 +240,18 @@ impl Session {
 
     /// Deletes the oldest half of our own change sets of a stack that has reached CloudFormation's limit.
     async fn prune_change_sets(&self, stack: &str) -> Result<()> {
-        let mut ours = Vec::new();
+        let mut ours = self.change_sets_of(stack).await?;
+        ours.retain(|(_, name)| name.starts_with(NAME_PREFIX));
+        ours.sort();
+        for (_, name) in ours.iter().take(ours.len().div_ceil(2)) {
+            self.delete_change_set(stack, name).await?;
+        }
+        Ok(())
+    }
+
+    /// Every change set of the stack: when it was made (seconds since 1970), and its name.
+    pub async fn change_sets_of(&self, stack: &str) -> Result<Vec<(i64, String)>> {
+        let mut all = Vec::new();
         let mut next = None;
         loop {
             self.budget.take().await;
@@ -252,21 +263,14 @@ impl Session {
                 .send()
                 .await
                 .map_err(|e| errors::from_sdk(format!("listing the change sets of stack {stack}"), e))?;
-            ours.extend(page.summaries().iter().filter_map(|s| {
-                let name = s.change_set_name()?;
-                name.starts_with(NAME_PREFIX)
-                    .then(|| (s.creation_time().map(|t| t.secs()).unwrap_or(0), name.to_owned()))
+            all.extend(page.summaries().iter().filter_map(|s| {
+                Some((s.creation_time().map(|t| t.secs()).unwrap_or(0), s.change_set_name()?.to_owned()))
             }));
             next = page.next_token().map(str::to_owned);
             if next.is_none() {
-                break;
+                return Ok(all);
             }
         }
-        ours.sort();
-        for (_, name) in ours.iter().take(ours.len().div_ceil(2)) {
-            self.delete_change_set(stack, name).await?;
-        }
-        Ok(())
     }
 
     /// Executes a change set under `token`; executing it a second time under the same token is no error.

@@ -1,5 +1,6 @@
 //! Where a stage's small objects live in the account's bucket: state, stored plans, claims on stacks.
 
+mod assemblies;
 mod pulls;
 
 use aws_sdk_s3::error::ProvideErrorMetadata;
@@ -9,6 +10,10 @@ use serde::de::DeserializeOwned;
 use super::{Session, errors};
 use crate::error::{Error, Result};
 use crate::plan::state::StageState;
+use crate::plan::stored::StoredPlan;
+
+/// Plans and cards of one stage that are looked through at most.
+const MANY: usize = 500;
 
 /// What S3 calls a version of an object's content.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,6 +111,16 @@ impl Home {
         }
     }
 
+    /// Every plan that is stored for the stage; what cannot be read as one is passed over.
+    pub async fn plans(&self, stage: &str) -> Result<Vec<StoredPlan>> {
+        let mut plans = Vec::new();
+        for key in self.list(&format!("{stage}.plans/")).await?.into_iter().take(MANY) {
+            let Some((bytes, _)) = self.read_bytes(&key).await? else { continue };
+            plans.extend(StoredPlan::parse(&String::from_utf8_lossy(&bytes), &key));
+        }
+        Ok(plans)
+    }
+
     /// Throws away the stage's stored plans: after a deploy they are all stale.
     pub async fn drop_plans(&self, stage: &str) -> Result<()> {
         self.drop_folder(&format!("{stage}.plans/")).await
@@ -157,6 +172,7 @@ impl Home {
         self.drop_plans(stage).await?;
         self.drop_approvals(stage, None).await?;
         self.drop_cancels(stage).await?;
+        self.drop_assemblies(stage).await?;
         self.delete(&format!("{stage}.json")).await
     }
 

@@ -1,6 +1,7 @@
 //! The door to AWS: identity, sessions per account, region and role, and what its errors mean; SDK types end here.
 
 pub mod bootstrap;
+pub mod buckets;
 pub mod budget;
 pub mod call;
 pub mod change_sets;

@@ -32,6 +32,8 @@ pub struct DeployedResource {
     pub physical_id: String,
     pub resource_type: String,
     pub status: String,
+    /// Why the status is what it is; empty where CloudFormation says nothing.
+    pub reason: String,
 }
 
 impl Session {
@@ -76,6 +78,7 @@ impl Session {
                 physical_id: r.physical_resource_id().unwrap_or_default().to_owned(),
                 resource_type: r.resource_type().unwrap_or_default().to_owned(),
                 status: r.resource_status().map(|s| s.as_str().to_owned()).unwrap_or_default(),
+                reason: r.resource_status_reason().unwrap_or_default().to_owned(),
             }));
             next = page.next_token().map(str::to_owned);
             if next.is_none() {

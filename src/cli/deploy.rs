@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 use crate::pipeline::apply::{self, Freshness, Order, Prune, Recover, Wait};
 use crate::pipeline::hold::{self, Patience};
 use crate::pipeline::stage::Intent;
-use crate::pipeline::{self, As, Desk, Tools, fast, kept, report};
+use crate::pipeline::{self, As, Desk, Synthesized, Tools, fast, kept, report};
 use crate::plan::outcome::{Applied, Ended};
 use crate::plan::state::Approval;
 use crate::plan::stored::StoredPlan;
@@ -156,9 +156,12 @@ async fn work(common: &Common, args: &Args, watch: &Watch, printer: &Printer) ->
     if args.fast {
         return run_fast(&intent, &desk, &tools, watch).await;
     }
-    let (stored, freshness) = match &args.plan {
-        Some(name) => (given(name, &intent, &desk).await?, Freshness::Stored),
-        None => (watch.guard(make(&intent, &desk, &tools)).await?, Freshness::JustPlanned),
+    let (stored, made, freshness) = match &args.plan {
+        Some(name) => (given(name, &intent, &desk).await?, None, Freshness::Stored),
+        None => {
+            let (stored, made) = watch.guard(make(&intent, &desk, &tools)).await?;
+            (stored, Some(made), Freshness::JustPlanned)
+        }
     };
     if !stored.plan.has_changes() && kept::is_recorded(&stored.plan, &desk) {
         write_outputs(args, &desk.aws, &desk.home, &intent).await?;
@@ -172,6 +175,12 @@ async fn work(common: &Common, args: &Args, watch: &Watch, printer: &Printer) ->
     let lock = hold::take(&intent, &desk, &order.run, "deploy", Patience::No, &tools.teller).await?;
     let (aws, home) = (desk.aws.clone(), desk.home.clone());
     let applied = pipeline::execute(&stored, &order, &intent, desk, &tools, &lock).await;
+    if let (Ok(_), Some(made)) = (&applied, &made) {
+        let stage = intent.stage.name.as_str();
+        if let Some(note) = pipeline::keep_assembly(&home, stage, &stored.plan.revision, made).await {
+            tools.teller.note(note);
+        }
+    }
     lock.release().await;
     let applied = applied?;
     write_outputs(args, &aws, &home, &intent).await?;
@@ -195,9 +204,10 @@ fn is_dirty(intent: &Intent) -> bool {
     matches!(&intent.source, pipeline::stage::Source::Tree(tree) if !tree.dirty.is_empty())
 }
 
-async fn make(intent: &Intent, desk: &Desk, tools: &Tools) -> Result<StoredPlan> {
+async fn make(intent: &Intent, desk: &Desk, tools: &Tools) -> Result<(StoredPlan, Synthesized)> {
     let synthesized = pipeline::synthesize(intent, desk, tools).await?;
-    pipeline::plan(intent, desk, &synthesized, tools).await
+    let stored = pipeline::plan(intent, desk, &synthesized, tools).await?;
+    Ok((stored, synthesized))
 }
 
 /// A plan that was made before. Errors: it is of another stage, app or repository.

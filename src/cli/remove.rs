@@ -66,8 +66,10 @@ async fn work(common: &Common, args: &Args, watch: &Watch, printer: &Printer) ->
     }
     let desk = watch.guard(pipeline::desk(&intent, &event, As::Applier, &tools)).await?;
     let Desk { aws, home, state, .. } = &desk;
-    let Some(known) = state else { return Ok(Outcome::Nothing(Box::new(nothing(&intent)))) };
-    let stored = watch.guard(remove::plan_removal(&known.0, aws, &args.retain)).await?;
+    let stored = watch.guard(pipeline::plan_removal(&intent, &desk, &args.retain)).await?;
+    if state.is_none() && stored.plan.stacks.is_empty() {
+        return Ok(Outcome::Nothing(Box::new(nothing(&intent))));
+    }
     if !args.yes {
         if common.format == Format::Text {
             printer.out(&render::terminal::changes(&stored.plan, printer.out));
@@ -90,7 +92,7 @@ async fn work(common: &Common, args: &Args, watch: &Watch, printer: &Printer) ->
     let removal = Removal {
         aws: aws.clone(),
         home: home.clone(),
-        state: known.clone(),
+        state: state.clone(),
         teller: tools.teller.clone(),
         stop: tools.stop.clone(),
         run,

@@ -3,6 +3,7 @@
 pub mod event;
 pub mod stage;
 pub mod checkout;
+pub mod carried;
 pub mod changed;
 pub mod bundle;
 pub mod synth;
@@ -14,6 +15,7 @@ pub mod fast;
 pub mod remove;
 pub mod hold;
 pub mod kept;
+pub mod archive;
 pub mod progress;
 pub mod reading;
 
@@ -37,7 +39,7 @@ use apply::{Freshness, Marks, Order};
 use changed::{Affected, Facts};
 use checkout::{Kind, Tree};
 use event::Event;
-use plan::{Accounts, Bundle, Target, Workbench};
+use plan::{Accounts, Bundle, Origin, Target, Workbench};
 use progress::{Stop, Teller};
 use stage::{Intent, Source};
 
@@ -80,12 +82,14 @@ pub struct Synthesized {
     pub timings: BTreeMap<String, f64>,
     /// Digest of everything that it was made from; absent where nobody can make the same again.
     pub content: Option<String>,
+    pub origin: Origin,
     _held: Held,
 }
 
 /// What must stay as long as an assembly is read.
 enum Held {
     Tree { _tree: Tree },
+    Folder { _folder: tempfile::TempDir },
 }
 
 /// Now, RFC 3339.
@@ -214,8 +218,82 @@ pub async fn synthesize(intent: &Intent, desk: &Desk, tools: &Tools) -> Result<S
         notes,
         timings,
         content,
+        origin: Origin::Made,
         _held: Held::Tree { _tree: tree },
     })
+}
+
+/// Keeps the assembly of what the stage runs now, so that it can be gone back to, and throws away those that are no longer
+/// in the stage's history. Called under the lock, after a deploy. What cannot be kept is no failure of the deploy: the
+/// sentence says it.
+pub async fn keep_assembly(home: &Home, stage: &str, revision: &str, made: &Synthesized) -> Option<String> {
+    let kept = try_to_keep(home, stage, revision, made).await;
+    kept.err().map(|e| format!("stage {stage} cannot be rolled back to {revision} later: {e}"))
+}
+
+async fn try_to_keep(home: &Home, stage: &str, revision: &str, made: &Synthesized) -> Result<()> {
+    let Some((state, _)) = home.state(stage).await? else { return Ok(()) };
+    // neither a deploy that did not end well, nor one that changed nothing, nor one of files that nobody has committed
+    let is_now = state.history.first().is_some_and(|now| now.revision == revision);
+    if !is_now || made.dirty || state.dirty {
+        return Ok(());
+    }
+    let texts = reading::read_texts(made.assembly.dir.clone()).await?;
+    let beside = archive::Beside { facts: made.facts.clone(), content: made.content.clone() };
+    let zip = tokio::task::spawn_blocking(move || archive::pack(&texts, &beside))
+        .await
+        .map_err(|e| Error::bug("archive.task", "packing the assembly", e.to_string()))??;
+    home.put_assembly(stage, revision, zip).await?;
+    for old in home.assemblies(stage).await? {
+        if !state.history.iter().any(|past| past.revision == old) {
+            home.drop_assembly(stage, &old).await?;
+        }
+    }
+    Ok(())
+}
+
+/// The assembly that a stage ran at a revision (the whole commit id), as it was kept; `home` is that stage's own. Errors
+/// (`assembly.not_kept`): there is none.
+pub async fn kept_assembly(home: &Home, stage: &str, revision: &str, tools: &Tools) -> Result<Synthesized> {
+    let begun = Instant::now();
+    let Some(bytes) = home.assembly(stage, revision).await? else {
+        let kept = home.assemblies(stage).await?.join(", ");
+        let what = if kept.is_empty() { "none is kept of it".to_owned() } else { format!("these are kept: {kept}") };
+        return Err(Error::usage(
+            "assembly.not_kept",
+            format!("looking for the assembly of stage {stage} at {revision}"),
+            what,
+        )
+        .next("deploy that commit again instead"));
+    };
+    let parent = tools.cache_dir.join("assemblies");
+    let unpacked = tokio::task::spawn_blocking(move || archive::unpack(&bytes, &parent))
+        .await
+        .map_err(|e| Error::bug("archive.task", "unpacking the kept assembly", e.to_string()))??;
+    let assembly = reading::read_assembly(unpacked.dir).await?;
+    Ok(Synthesized {
+        assembly,
+        notes: unpacked.beside.facts.notes.clone(),
+        facts: unpacked.beside.facts,
+        dirty: false,
+        timings: BTreeMap::from([("kept".to_owned(), begun.elapsed().as_secs_f64())]),
+        content: unpacked.beside.content,
+        origin: Origin::Kept,
+        _held: Held::Folder { _folder: unpacked.folder },
+    })
+}
+
+/// What a removal of the stage would delete; `retain` names resources that are left behind where CloudFormation could not
+/// delete them before. A stage that was never deployed may have left shells of stacks that were planned.
+pub async fn plan_removal(intent: &Intent, desk: &Desk, retain: &[String]) -> Result<StoredPlan> {
+    let wish = remove::Wish {
+        repository: intent.repository.as_str(),
+        app: intent.app.name.as_str(),
+        stage: intent.stage.name.as_str(),
+        retain,
+        policy: intent.stage.rule.removal,
+    };
+    remove::plan_removal(&wish, desk).await
 }
 
 /// Step 7 for an assembly; a plan that asks for something is kept in the stage's bucket.
@@ -230,6 +308,7 @@ pub async fn plan(intent: &Intent, desk: &Desk, synthesized: &Synthesized, tools
         cache_dir: tools.cache_dir.clone(),
         teller: tools.teller.clone(),
         bundles: bundles.collect(),
+        origin: synthesized.origin,
     };
     let mut stored = plan::plan(&target, &synthesized.assembly, &bench).await?;
     stored.content = synthesized.content.clone();

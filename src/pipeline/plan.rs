@@ -59,6 +59,15 @@ pub enum Accounts {
     Any,
 }
 
+/// Where the assembly comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// Made from a commit, with its assets beside it.
+    Made,
+    /// Kept from an earlier deploy: its assets are in the bucket.
+    Kept,
+}
+
 /// Facts about one bundled function, by the hash of its asset.
 #[derive(Clone, Debug, Default)]
 pub struct Bundle {
@@ -74,6 +83,7 @@ pub struct Workbench {
     pub teller: Teller,
     /// Asset hash → what is known of the function bundled into it.
     pub bundles: BTreeMap<String, Bundle>,
+    pub origin: Origin,
 }
 
 /// Makes the plan of a stage. Writes nothing for stacks that are unchanged.

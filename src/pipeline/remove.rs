@@ -1,5 +1,7 @@
 //! Removes a stage: its stacks in reverse order of dependence, then what is kept about it.
 
+mod shells;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -8,37 +10,61 @@ use super::progress::{Stop, Teller};
 use crate::aws::Aws;
 use crate::aws::home::{ETag, Home};
 use crate::aws::lock::StageLock;
+use crate::config::Removal as Policy;
 use crate::diff;
 use crate::error::{Error, Result};
 use crate::plan::outcome::{Applied, Ended};
 use crate::plan::state::StageState;
-use crate::plan::stored::{Recipe, StoredPlan};
+use crate::plan::stored::{Deletion, Recipe, StoredPlan};
 use crate::plan::{Plan, StackPlan, VERSION};
 
-/// What would be removed: every stack that the stage's state names and that is still there.
-pub async fn plan_removal(state: &StageState, aws: &Aws, retain: &[String]) -> Result<StoredPlan> {
+/// Which stage is removed, and how.
+#[derive(Clone, Copy, Debug)]
+pub struct Wish<'a> {
+    pub repository: &'a str,
+    pub app: &'a str,
+    pub stage: &'a str,
+    /// Resources that are left behind where CloudFormation could not delete them before.
+    pub retain: &'a [String],
+    /// Of the stage's rule: whether buckets that stand in the way are emptied.
+    pub policy: Policy,
+}
+
+/// What would be removed: every stack that the stage's state names and that is still there, and what was only planned.
+/// A stage without a state may have left shells of stacks too.
+pub async fn plan_removal(wish: &Wish<'_>, desk: &super::Desk) -> Result<StoredPlan> {
     let mut stacks = Vec::new();
     let mut recipes = BTreeMap::new();
-    let identity = aws.identity().await?.clone();
-    for (name, known) in &state.stacks {
+    let aws = &desk.aws;
+    let deletion = if wish.policy == Policy::Destroy { Deletion::EmptyBuckets } else { Deletion::Plain };
+    let nothing = BTreeMap::new();
+    let state = desk.state.as_ref().map(|(state, _)| state);
+    let known_stacks = state.map_or(&nothing, |s| &s.stacks);
+    for (name, known) in known_stacks {
         let session = aws.session_of(known).await?;
         let Some(deployed) = session.describe_stack(name).await? else { continue };
         let old = diff::parse_template(&session.template_of(&deployed.id).await?)?;
         let mut plan = StackPlan::deletion(name, known, "the stage is removed", deployed.id, deployed.last_updated);
         plan.changes = diff::changes(Some(&old), None, &|_| None);
         plan.depends_on =
-            state.stacks.iter().filter(|(_, s)| s.depends_on.contains(name)).map(|(n, _)| n.clone()).collect();
+            known_stacks.iter().filter(|(_, s)| s.depends_on.contains(name)).map(|(n, _)| n.clone()).collect();
         stacks.push(plan);
-        recipes.insert(name.clone(), Recipe::deletion(known, retain));
+        recipes.insert(name.clone(), Recipe { deletion, ..Recipe::deletion(known, wish.retain) });
+    }
+    for shell in shells::find(desk, wish.stage).await? {
+        let (known, deployed) = (&shell.known, shell.deployed);
+        let why = "it was planned and never created";
+        stacks.push(StackPlan::deletion(&shell.name, known, why, deployed.id, deployed.last_updated));
+        recipes.insert(shell.name, Recipe { deletion: Deletion::OnlyShell, ..Recipe::deletion(known, &[]) });
     }
     let plan = Plan {
         version: VERSION,
-        app: state.app.clone(),
-        stage: state.stage.clone(),
-        repository: state.repository.clone(),
-        revision: state.revision.clone().unwrap_or_default(),
+        app: wish.app.to_owned(),
+        stage: wish.stage.to_owned(),
+        repository: wish.repository.to_owned(),
+        revision: state.and_then(|s| s.revision.clone()).unwrap_or_default(),
         dirty: false,
-        account: identity.account.to_string(),
+        account: aws.identity().await?.account.to_string(),
         region: aws.region().to_string(),
         digest: String::new(),
         stacks,
@@ -52,7 +78,8 @@ pub async fn plan_removal(state: &StageState, aws: &Aws, retain: &[String]) -> R
 pub struct Removal {
     pub aws: Arc<Aws>,
     pub home: Home,
-    pub state: (StageState, ETag),
+    /// As it was when the removal was planned; none where the stage was never deployed.
+    pub state: Option<(StageState, ETag)>,
     pub teller: Teller,
     pub stop: Stop,
     pub run: String,
@@ -61,7 +88,7 @@ pub struct Removal {
 /// Deletes the stacks; the stage's state goes with the last one, and stays where something could not be deleted.
 pub async fn remove(stored: &StoredPlan, removal: Removal, lock: &StageLock) -> Result<Applied> {
     let Removal { aws, home, state, teller, stop, run } = removal;
-    let stage = state.0.stage.clone();
+    let stage = stored.plan.stage.clone();
     let order = Order {
         run,
         freshness: Freshness::JustPlanned,
@@ -72,7 +99,7 @@ pub async fn remove(stored: &StoredPlan, removal: Removal, lock: &StageLock) -> 
         marks: apply::Marks::default(),
     };
     // somebody may have deployed while the question stood there: what they made was not in it
-    if home.state(&stage).await?.map(|(_, tag)| tag).as_ref() != Some(&state.1) {
+    if home.state(&stage).await?.map(|(_, tag)| tag) != state.as_ref().map(|(_, tag)| tag.clone()) {
         return Err(Error::refused(
             "plan.stale",
             format!("removing stage {stage}"),
@@ -81,8 +108,8 @@ pub async fn remove(stored: &StoredPlan, removal: Removal, lock: &StageLock) -> 
         .next("look at it again: offshoot remove"));
     }
     let claims: Vec<(String, String)> =
-        state.0.stacks.iter().map(|(name, s)| (s.region.clone(), name.clone())).collect();
-    let desk = Desk { aws, home: home.clone(), state: Some(state), teller, stop };
+        state.iter().flat_map(|(s, _)| &s.stacks).map(|(name, s)| (s.region.clone(), name.clone())).collect();
+    let desk = Desk { aws, home: home.clone(), state, teller, stop };
     let applied = apply::apply(stored, &order, desk, lock).await?;
     let all_gone = applied.stacks.iter().all(|s| matches!(s.ended, Ended::Done | Ended::Unchanged));
     if all_gone {

@@ -50,6 +50,9 @@ pub struct Recipe {
     /// For a deletion: resources that CloudFormation could not delete before and now leaves behind.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub retain: Vec<String>,
+    /// For a deletion: how far it may go.
+    #[serde(default, skip_serializing_if = "Deletion::is_plain")]
+    pub deletion: Deletion,
 }
 
 impl Recipe {
@@ -77,6 +80,25 @@ pub enum ParameterValue {
     Value(String),
     /// What the deployed stack has.
     Previous,
+}
+
+/// How far the deletion of a stack may go.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Deletion {
+    /// What CloudFormation deletes by itself.
+    #[default]
+    Plain,
+    /// Buckets of the stack that are not empty are emptied.
+    EmptyBuckets,
+    /// It was planned and never created: if that is no longer so, nothing is done.
+    OnlyShell,
+}
+
+impl Deletion {
+    fn is_plain(&self) -> bool {
+        *self == Deletion::Plain
+    }
 }
 
 /// What must be done to a stack before it takes a change set.

@@ -11,7 +11,9 @@ use super::text::{clean, clean_lines, count, cut, cut_middle, first, hang, hang_
 pub fn applied(applied: &Applied, style: Style) -> String {
     let title = format!("{} → {}", clean(&applied.app), clean(&applied.stage));
     let revision: String = clean(&applied.revision).chars().take(8).collect();
-    let mut out = format!("{} at {revision}\n\n", style.paint(Tone::Heading, &title));
+    // a stage that was only planned has none
+    let at = if revision.is_empty() { String::new() } else { format!(" at {revision}") };
+    let mut out = format!("{}{at}\n\n", style.paint(Tone::Heading, &title));
     out.push_str(&stacks(applied, style));
     for stack in &applied.stacks {
         if let Some(failure) = &stack.failure {

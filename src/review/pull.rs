@@ -6,7 +6,7 @@ use super::board::Board;
 use super::seat::{self, Room, Seat};
 use super::spot::Spot;
 use super::work::{self, Aim};
-use super::{Code, Handled, Office, StageResult, commands, report, sweep};
+use super::{Code, Handled, Office, StageResult, report, sweep, trust};
 use crate::command::Target;
 use crate::config::GitRef;
 use crate::error::{Error, Result};
@@ -105,7 +105,7 @@ pub fn is_meant(spot: &Spot, only: &Target) -> bool {
 
 /// `pull_request_target` runs nothing: it only says of a stranger's pull request what it waits for.
 async fn is_to_be_told(office: &Office, pull: &Pull) -> Result<bool> {
-    Ok(pull.state == PullState::Open && pull.origin() != Origin::Own && !commands::trusted(office, pull).await?)
+    Ok(pull.state == PullState::Open && pull.origin() != Origin::Own && !trust::trusted(office, pull).await?)
 }
 
 /// Why nothing of the pull request may run, if nothing may.
@@ -115,7 +115,7 @@ async fn distrust(office: &Office, pull: &Pull) -> Result<Option<String>> {
         Origin::Fork(fork) => format!("it comes from {fork}"),
         Origin::DeletedFork => "its repository was deleted".to_owned(),
     };
-    if office.settings.code == Code::MayRun && commands::trusted(office, pull).await? {
+    if office.settings.code == Code::MayRun && trust::trusted(office, pull).await? {
         return Ok(None);
     }
     Ok(Some(format!("{from}: nothing of it runs before a maintainer approves commit {}", pull.head.revision.short())))

@@ -1,6 +1,7 @@
 //! Deploys: from a commit to stacks, in the order they need, and what is known of the stage afterwards.
 
-use crate::world::{World, app, queue, shows, small_app, stack, topic};
+use crate::world::{BUCKET, World, app, queue, shows, small_app, stack, topic};
+use offshoot::pipeline::{archive, reading};
 use serde_json::json;
 
 #[test]
@@ -99,8 +100,9 @@ fn independent_stacks_are_deployed_side_by_side() {
 fn functions_are_published_once_and_only_when_they_are_not_there() {
     let world = World::of(app().stack(stack("prod-app").function("Api", "one").function("Job", "two")));
     world.run("deploy").done();
+    let is_asset = |key: &str| key.ends_with(".zip") && !key.starts_with("offshoot/");
     let uploads =
-        |world: &World| world.aws.calls("s3", "PutObject").iter().filter(|c| c.param("Key").ends_with(".zip")).count();
+        |world: &World| world.aws.calls("s3", "PutObject").iter().filter(|c| is_asset(c.param("Key"))).count();
     assert_eq!(uploads(&world), 2);
     world.aws.clear_journal();
     world.change(app().stack(stack("prod-app").function("Api", "one").function("Job", "three")));
@@ -226,16 +228,16 @@ fn what_a_review_has_written_into_the_state_stays() {
     let world = World::of(small_app()).deployed();
     let mut state = world.state().expect("a state");
     state["pull"] = json!(7);
-    state["made_from"] = json!("branch feature/x");
     state["expires"] = json!("2099-01-01T00:00:00Z");
     world.put_object("prod.json", &state);
     world.write("offshoot.yml", "version: 1\napps:\n  - { name: notes, path: cdk.out, kind: assembly }\nstages:\n  - { name: prod, branch: main, expires: 2d }\n");
     world.change(app().stack(stack("prod-app").has("Queue", queue(31))));
     world.run("deploy").done();
     let after = world.state().expect("a state");
-    for name in ["pull", "made_from", "expires"] {
+    for name in ["pull", "expires"] {
         assert_eq!(after[name], state[name], "{name}");
     }
+    assert_eq!(after["made_from"], "branch main");
 }
 
 #[test]
@@ -249,4 +251,64 @@ fn a_deploy_that_fails_says_no_content_and_expires_all_the_same() {
     world.run_elsewhere("deploy --yes --repo").failed();
     let state = world.state().expect("a state");
     assert!(state["content"].is_null() && state["expires"].is_string(), "{state}");
+}
+
+/// What is kept of the stage's assemblies, by revision.
+fn kept(world: &World) -> Vec<String> {
+    let keys = world.aws.keys(BUCKET);
+    let names = keys.iter().filter_map(|k| k.strip_prefix("offshoot/notes/notes/prod.assemblies/"));
+    names.map(|name| name.trim_end_matches(".zip").to_owned()).collect()
+}
+
+#[tokio::test]
+async fn the_assembly_is_kept_without_its_assets_and_reads_the_same() {
+    let inner = stack("inner").has("Queue", queue(30));
+    let world = World::of(app().stack(stack("prod-app").nests("Inner", inner).function("Api", "one"))).deployed();
+    assert_eq!(kept(&world), [world.head()]);
+    let key = format!("offshoot/notes/notes/prod.assemblies/{}.zip", world.head());
+    let zip = world.aws.object(BUCKET, &key).expect("the zip");
+    let unpacked = archive::unpack(&zip, &world.path("cache")).expect("an assembly");
+    let before = reading::read_assembly(world.repository().join("cdk.out")).await.expect("the app's own");
+    let after = reading::read_assembly(unpacked.dir.clone()).await.expect("the kept one");
+    assert_eq!(before.stacks.len(), after.stacks.len());
+    for (old, new) in before.stacks.iter().zip(&after.stacks) {
+        assert_eq!((&old.name, &old.roles, old.asset_hashes()), (&new.name, &new.roles, new.asset_hashes()));
+        let text = |stack: &offshoot::assembly::Stack| std::fs::read(&stack.template_path).expect("a template");
+        assert_eq!(text(old), text(new));
+    }
+    let names: Vec<String> = std::fs::read_dir(&unpacked.dir)
+        .expect("the folder")
+        .map(|entry| entry.expect("a file").file_name().to_string_lossy().into_owned())
+        .collect();
+    assert!(names.iter().any(|n| n.contains("nested")), "the nested template is in it: {names:?}");
+    assert!(!names.iter().any(|n| n.starts_with("asset.")), "no asset is in it: {names:?}");
+}
+
+#[test]
+fn ten_assemblies_are_kept_and_a_failed_deploy_keeps_none() {
+    let world = World::of(small_app()).deployed();
+    let first = world.head();
+    for seconds in 31..41 {
+        world.change(app().stack(stack("prod-app").has("Queue", queue(seconds))));
+        world.run("deploy").done();
+    }
+    let kept_now = kept(&world);
+    assert!(kept_now.len() == 10 && !kept_now.contains(&first), "{kept_now:?}");
+    let state = world.state().expect("a state");
+    assert_eq!(state["history"].as_array().map(Vec::len), Some(10));
+
+    world.change(app().stack(stack("prod-app").has("Queue", queue(50))));
+    world.aws.fail_resource("prod-app", "Queue", "No");
+    world.run("deploy").failed();
+    assert_eq!(kept(&world), kept_now);
+}
+
+#[test]
+fn uncommitted_files_are_not_kept_under_the_name_of_a_commit() {
+    let world = World::of(small_app()).deployed();
+    let key = format!("offshoot/notes/notes/prod.assemblies/{}.zip", world.head());
+    let before = world.aws.object(BUCKET, &key);
+    app().stack(stack("prod-app").has("Queue", queue(31))).write(&world.repository().join("cdk.out"));
+    world.run("deploy --dirty").done();
+    assert_eq!(world.aws.object(BUCKET, &key), before);
 }

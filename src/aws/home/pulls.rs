@@ -1,6 +1,6 @@
 //! What a stage's bucket keeps for pull requests: cards, approvals of plans, wishes to cancel, and assemblies to go back to.
 
-use super::{Home, Only, Written, json};
+use super::{Home, MANY, Only, Written, json};
 use crate::error::{Error, Result};
 use crate::plan::card::Card;
 use crate::plan::state::Approval;
@@ -10,6 +10,21 @@ impl Home {
     pub async fn card(&self, stage: &str, pull: u64) -> Result<Option<Card>> {
         let found = self.read::<Card>(&card_key(stage, pull)).await?;
         Ok(found.map(|(card, _)| card))
+    }
+
+    /// Every card of the stage; what cannot be read as one is passed over.
+    pub async fn cards(&self, stage: &str) -> Result<Vec<Card>> {
+        let mut cards = Vec::new();
+        for key in self.list(&format!("{stage}.pulls/")).await?.into_iter().take(MANY) {
+            let Some((bytes, _)) = self.read_bytes(&key).await? else { continue };
+            cards.extend(serde_json::from_slice::<Card>(&bytes));
+        }
+        Ok(cards)
+    }
+
+    /// Throws away what pull requests show about the stage.
+    pub async fn forget_cards(&self, stage: &str) -> Result<()> {
+        self.drop_folder(&format!("{stage}.pulls/")).await
     }
 
     pub async fn put_card(&self, card: &Card) -> Result<()> {

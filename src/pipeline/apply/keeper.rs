@@ -130,11 +130,9 @@ impl Keeper {
             if !running {
                 state.run = None;
             }
-            if whole {
+            if whole && !removal {
                 state.revision = Some(plan.revision.clone());
                 state.dirty = plan.dirty;
-            }
-            if whole && !removal {
                 put_marks(state, marks);
                 state.content = stored.content.clone().filter(|_| settled && !plan.dirty);
                 remember(state, plan);
@@ -179,7 +177,7 @@ impl Keeper {
         let mut inner = self.inner.lock().await;
         let before = inner.0.clone();
         change(&mut inner.0);
-        if inner.0 == before && inner.1.is_some() {
+        if inner.0 == before {
             return Ok(());
         }
         inner.0.updated = crate::pipeline::now();

@@ -1,5 +1,6 @@
 //! One stack's way through an apply: recover, prepare, execute, follow to its end, find the root cause.
 
+mod deletion;
 mod recovery;
 
 use std::sync::Arc;
@@ -183,27 +184,6 @@ impl Job {
         !destroys || self.stack.changes.iter().any(planned)
     }
 
-    async fn delete(&mut self) -> Result<End> {
-        let Some(now) = self.session.describe_stack(&self.stack.name).await? else { return Ok(End::Nothing) };
-        if self.is_another(&now) {
-            return Err(stale(&now.name, "the stack was deleted and created anew after the plan was made"));
-        }
-        let token = self.token.clone();
-        // CloudFormation takes the list only where a deletion has failed before, and only resources that it knows
-        let retain = if now.status == "DELETE_FAILED" { self.retained(&now.id).await? } else { Vec::new() };
-        self.context.lock.still_held().await?;
-        self.session.delete_stack(&now.id, self.recipe.execution_role.as_deref(), &token, &retain).await?;
-        self.follow(&now.id, &token, self.context.order.wait).await
-    }
-
-    async fn retained(&self, stack: &str) -> Result<Vec<String>> {
-        if self.recipe.retain.is_empty() {
-            return Ok(Vec::new());
-        }
-        let known = self.session.resources_of(stack).await?;
-        Ok(known.into_iter().map(|r| r.logical_id).filter(|id| self.recipe.retain.contains(id)).collect())
-    }
-
     /// There is nothing for a change set: only what CloudFormation does not carry.
     fn only_settings(&self) -> bool {
         let needs_change_set = self.stack.change_set.is_some() || !self.stack.waits_for.is_empty();
@@ -331,6 +311,9 @@ impl Job {
             failure.path = change.path.clone();
         }
         (failure.left, failure.next) = recover::aftermath(status, &self.context.stored.plan.stage);
+        if status == "DELETE_FAILED" {
+            self.explain_full_buckets(&mut failure).await;
+        }
         failure
     }
 }

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use futures_util::StreamExt;
 use futures_util::stream;
 
-use super::Planner;
 use super::survey::Surveyed;
+use super::{Origin, Planner};
 use crate::assembly::{self, AssetSource, Packaging, Upload};
 use crate::aws::{IfDenied, Role, bootstrap};
 use crate::error::{Error, Result};
@@ -98,6 +98,13 @@ fn zips_folder(planner: &Planner<'_>) -> PathBuf {
 
 /// The file to upload: the asset itself, its zip (kept by hash), or what its program makes.
 async fn file_of(planner: &Planner<'_>, upload: &Upload, zipped: &Path) -> Result<(PathBuf, &'static str)> {
+    if planner.bench.origin == Origin::Kept
+        && let AssetSource::Path { path, .. } = &upload.asset.source
+        && !path.exists()
+        && !zipped.exists()
+    {
+        return Err(gone(upload));
+    }
     match &upload.asset.source {
         AssetSource::Path { path, packaging: Packaging::File } => {
             let json = path.extension().is_some_and(|e| e == "json");
@@ -117,6 +124,17 @@ async fn file_of(planner: &Planner<'_>, upload: &Upload, zipped: &Path) -> Resul
                 .next("publish it with `npx cdk publish-assets` first"))
         }
     }
+}
+
+/// A kept assembly names an asset that nobody has any more.
+fn gone(upload: &Upload) -> Error {
+    let name = upload.asset.display_name.as_ref().map(|n| format!(" ({n})")).unwrap_or_default();
+    let what = format!(
+        "asset {}{name} of the kept assembly is no longer at s3://{}/{}, and an assembly is kept without its assets",
+        upload.asset.hash, upload.destination.bucket, upload.destination.key
+    );
+    Error::failed("assembly.asset_gone", "publishing assets", what)
+        .next("deploy the commit again instead: then the asset is built anew")
 }
 
 /// Zips a folder into the cache unless it is there.

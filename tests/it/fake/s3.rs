@@ -22,6 +22,15 @@ pub struct Bucket {
     /// `AES256` or `aws:kms`; none: the answer is "not found".
     pub encryption: Option<String>,
     pub versioning: bool,
+    /// Older versions and delete markers: key, version, whether it is a marker.
+    pub older: Vec<(String, String, bool)>,
+}
+
+impl Bucket {
+    /// Nothing lies in it, no old version and no delete marker either.
+    pub fn is_empty(&self) -> bool {
+        self.objects.is_empty() && self.older.is_empty()
+    }
 }
 
 #[derive(Clone, Debug, Default)]
@@ -63,6 +72,7 @@ pub fn operation(request: &Request) -> &'static str {
         ("GET", _, true) if has("location") => "GetBucketLocation",
         ("GET", _, true) if has("encryption") => "GetBucketEncryption",
         ("GET", _, true) if has("versioning") => "GetBucketVersioning",
+        ("GET", _, true) if has("versions") => "ListObjectVersions",
         ("GET", _, true) if has("uploads") => "ListMultipartUploads",
         ("GET", _, true) => "ListObjectsV2",
         ("HEAD", _, true) => "HeadBucket",
@@ -102,7 +112,7 @@ pub fn serve(state: &mut State, request: &Request) -> Outcome {
             let status = if bucket.versioning { json!({"Status": "Enabled"}) } else { json!({}) };
             Ok(document("VersioningConfiguration", &status))
         }
-        "DeleteBucket" if !bucket.objects.is_empty() => {
+        "DeleteBucket" if !bucket.is_empty() => {
             Err(Refusal::new(409, "BucketNotEmpty", "The bucket you tried to delete is not empty"))
         }
         "DeleteBucket" => {
@@ -112,6 +122,10 @@ pub fn serve(state: &mut State, request: &Request) -> Outcome {
         "ListObjectsV2" => {
             let page_size = state.page_size;
             Ok(list_objects(bucket, &name, request, page_size))
+        }
+        "ListObjectVersions" => {
+            let page_size = state.page_size;
+            Ok(list_versions(bucket, &name, page_size))
         }
         "DeleteObjects" => delete_objects(bucket, request),
         "PutObject" => s3_objects::put(bucket, &key, request, now),
@@ -159,6 +173,7 @@ pub fn make_bucket(state: &mut State, place: &Place, name: &str) {
         objects: BTreeMap::new(),
         encryption: Some("AES256".to_owned()),
         versioning: false,
+        older: Vec::new(),
     });
 }
 
@@ -215,15 +230,39 @@ fn list_objects(bucket: &Bucket, name: &str, request: &Request, page_size: usize
     )
 }
 
+/// The first page only: who empties a bucket begins at the front each time.
+fn list_versions(bucket: &Bucket, name: &str, page_size: usize) -> Reply {
+    let current = bucket.objects.keys().map(|key| (key.clone(), "null".to_owned(), false));
+    let all: Vec<_> = current.chain(bucket.older.iter().cloned()).collect();
+    let entries = |marker: bool| -> Vec<Value> {
+        let page = all.iter().take(page_size).filter(|(_, _, m)| *m == marker);
+        page.map(|(key, version, _)| json!({"Key": key, "VersionId": version, "IsLatest": version == "null"})).collect()
+    };
+    document(
+        "ListVersionsResult",
+        &json!({
+            "Name": name, "IsTruncated": all.len() > page_size, "Version": entries(false), "DeleteMarker": entries(true),
+        }),
+    )
+}
+
 fn delete_objects(bucket: &mut Bucket, request: &Request) -> Outcome {
     let text = String::from_utf8_lossy(&request.body).into_owned();
     let document_in = roxmltree::Document::parse(&text).map_err(|error| {
         Refusal::new(400, "MalformedXML", format!("The XML you provided was not well-formed: {error}"))
     })?;
-    let keys = document_in.descendants().filter(|node| node.has_tag_name("Key") || node.tag_name().name() == "Key");
+    let objects: Vec<_> = document_in.descendants().filter(|node| node.tag_name().name() == "Object").collect();
+    if objects.len() > 1000 {
+        return Err(Refusal::new(400, "MalformedXML", "The XML you provided was not well-formed"));
+    }
     let mut deleted = Vec::new();
-    for key in keys.filter_map(|node| node.text()) {
-        bucket.objects.remove(key);
+    for object in objects {
+        let text = |name: &str| object.children().find(|c| c.tag_name().name() == name).and_then(|c| c.text());
+        let key = text("Key").unwrap_or_default();
+        match text("VersionId") {
+            Some("null") | None => drop(bucket.objects.remove(key)),
+            Some(version) => bucket.older.retain(|(k, v, _)| (k.as_str(), v.as_str()) != (key, version)),
+        }
         deleted.push(json!({"Key": key}));
     }
     Ok(document("DeleteResult", &json!({"Deleted": deleted})))
@@ -240,6 +279,18 @@ impl FakeAws {
         let now = state.tick();
         let bucket = state.s3.buckets.get_mut(bucket).expect("the bucket is made first");
         s3_objects::store(bucket, key, body.as_ref().to_vec(), BTreeMap::new(), now);
+    }
+
+    /// An older version of an object, or a delete marker.
+    pub fn put_older(&self, bucket: &str, key: &str, version: &str, marker: bool) {
+        let mut state = self.state();
+        let bucket = state.s3.buckets.get_mut(bucket).expect("the bucket is made first");
+        bucket.older.push((key.to_owned(), version.to_owned(), marker));
+    }
+
+    /// The bucket is there.
+    pub fn has_bucket(&self, bucket: &str) -> bool {
+        self.state().s3.buckets.contains_key(bucket)
     }
 
     pub fn object(&self, bucket: &str, key: &str) -> Option<Vec<u8>> {

@@ -143,7 +143,7 @@ pub fn remove(state: &mut State, index: usize, logical: &str, old: Option<&Resou
     match gone.kind.as_str() {
         STACK => child_succeeded(state, index, &gone.physical, "deleted")?,
         "AWS::S3::Bucket" => {
-            if state.s3.buckets.get(&gone.physical).is_some_and(|bucket| !bucket.objects.is_empty()) {
+            if state.s3.buckets.get(&gone.physical).is_some_and(|bucket| !bucket.is_empty()) {
                 return Err(
                     "The bucket you tried to delete is not empty (Service: S3, Status Code: 409, Request ID: fake)"
                         .to_owned(),
