@@ -18,6 +18,13 @@ pub struct Asked<'a> {
     pub about: About,
 }
 
+impl Asked<'_> {
+    /// Whom the answer is for.
+    pub fn to(&self) -> &str {
+        self.by.login.as_str()
+    }
+}
+
 /// What is asked about.
 pub enum About {
     Pull(Box<Pull>),

@@ -8,6 +8,7 @@ use crate::pipeline::{As, kept};
 use crate::plan::Plan;
 use crate::plan::card::{Card, CardState, StageRole};
 use crate::plan::stored::StoredPlan;
+use crate::render::reply::{self as say, Done};
 use crate::review::ask::Answer;
 use crate::review::board::Board;
 use crate::review::ground::Ground;
@@ -16,7 +17,7 @@ use crate::review::spot::Spot;
 use crate::review::work::{self, Aim};
 use crate::review::{Handled, StageResult, approvals, promote, pull, push};
 
-use super::{dispatch, words};
+use super::dispatch;
 
 /// Why a plan is not executed, and whether a new one helps.
 pub(super) enum Refusal {
@@ -158,7 +159,7 @@ impl Deploy<'_> {
         }
         let (mut card, plan) = shown(self.ground, self.pull, self.spot, seat, Want::Deploy).await?;
         if !plan.has_changes() {
-            return Ok(Bound::Nothing(words::nothing_to_deploy(seat.stage())));
+            return Ok(Bound::Nothing(self.nothing(&format!("`{}` is as this commit says", seat.stage()))));
         }
         let stored = kept::fetch(&seat.desk, seat.stage(), &plan.digest).await?;
         kept::is_for(&stored, &plan.digest, &seat.intent, &seat.desk)?;
@@ -174,11 +175,16 @@ impl Deploy<'_> {
         Ok(Bound::Ready(Box::new((card, stored))))
     }
 
+    fn nothing(&self, why: &str) -> String {
+        say::done(self.ground.asked.to(), &Done::Nothing { why })
+    }
+
     /// The stage runs the commit already: the command was carried out before, or need not be.
     fn has_it(&self, seat: &Seat) -> Option<String> {
         let (state, _) = seat.desk.state.as_ref()?;
         let has = state.revision.as_deref() == Some(self.ground.head.as_str()) && !state.dirty && state.run.is_none();
-        (has && self.prune == Prune::Keep).then(|| words::deployed_already(seat.stage()))
+        (has && self.prune == Prune::Keep)
+            .then(|| self.nothing(&format!("`{}` runs this commit already", seat.stage())))
     }
 }
 

@@ -7,6 +7,7 @@ use crate::pipeline::{self, Synthesized, kept};
 use crate::plan::card::{Card, CardState};
 use crate::plan::stored::StoredPlan;
 use crate::render::markdown;
+use crate::render::reply::{self as say, Done};
 use crate::review::ask::Answer;
 use crate::review::ground::Ground;
 use crate::review::seat::{Held, Seat};
@@ -63,7 +64,8 @@ impl Offer<'_> {
         }
         let stored = pipeline::plan(&seat.intent, &seat.desk, made, &office.tools).await?;
         if !stored.plan.has_changes() && kept::is_recorded(&stored.plan, &seat.desk) {
-            return Ok(Answer::saying(format!("Stage `{}` runs that already.", seat.stage())));
+            let why = format!("`{}` runs that already", seat.stage());
+            return Ok(Answer::saying(say::done(self.ground.asked.to(), &Done::Nothing { why: &why })));
         }
         let mut card = self.card(&seat, &stored).await?;
         if let Some(error) = self.barred(&seat, &stored, &mut card).await? {
