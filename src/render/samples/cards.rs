@@ -98,6 +98,7 @@ pub fn approvals(mut card: Card, needed: u32, given: &[&str], dismissed: u32) ->
         from: vec!["@acme/ops".into(), "@ben".into()],
         given: given.iter().map(approval).collect(),
         dismissed,
+        ..Approvals::default()
     };
     card
 }
@@ -173,6 +174,7 @@ pub fn hostile_card(state: CardState) -> Card {
         from: vec!["@acme/ops".into(), evil()],
         given: vec![Approval { digest: evil(), by: evil(), at: evil() }],
         dismissed: 1,
+        ..Approvals::default()
     };
     one.trouble = Some(Trouble {
         code: evil(),

@@ -1,10 +1,9 @@
 //! The one sticky comment of a pull request: found by its marker, edited only when its text changes, never twice.
 
-use super::stand_in::{is_marked, marker};
 use crate::error::{Error, Result};
 use crate::forge::{AccountKind, Actor, Comment, Pull};
 use crate::plan::card::{Card, CardState};
-use crate::render::comment::Frame;
+use crate::render::comment::{Frame, is_marked, marker};
 use crate::render::{self, markdown};
 use crate::review::{Commenting, Office};
 

@@ -2,8 +2,8 @@
 
 use crate::config::Protection;
 use crate::error::{Error, Result};
-use crate::pipeline;
 use crate::pipeline::remove::{self, Removal};
+use crate::pipeline::{self, apply};
 use crate::plan::card::{Card, CardState};
 use crate::plan::outcome::{Applied, Ended, StackOutcome};
 use crate::review::seat::{Held, Seat};
@@ -40,6 +40,9 @@ pub fn protected(stage: &str) -> Error {
 /// Deletes what is known of the stage, and what was only planned for it.
 async fn delete(office: &Office, seat: &Seat, held: &Held) -> Result<Applied> {
     let stored = pipeline::plan_removal(&seat.intent, &seat.desk, &[]).await?;
+    if seat.desk.state.is_none() && stored.plan.stacks.is_empty() {
+        return Ok(apply::nothing(&stored.plan));
+    }
     let removal = Removal {
         aws: seat.desk.aws.clone(),
         home: seat.desk.home.clone(),
