@@ -68,7 +68,9 @@ impl Offer<'_> {
             return Ok(Answer::saying(say::done(self.ground.asked.to(), &Done::Nothing { why: &why })));
         }
         let mut card = self.card(&seat, &stored).await?;
-        if let Some(error) = self.barred(&seat, &stored, &mut card).await? {
+        let barred = self.barred(&seat, &stored, &mut card).await?;
+        card.planned.get_or_insert_with(pipeline::now);
+        if let Some(error) = barred {
             return self.shown(&seat, card, error).await;
         }
         card.state = CardState::Deploying;
@@ -94,7 +96,8 @@ impl Offer<'_> {
         let revision = stored.plan.revision.as_str();
         let mut card = spot::blank(self.ground.office(), &self.ground.room, self.spot, pull, (revision, base));
         let same = before.filter(|b| b.plan.as_ref().is_some_and(|p| p.digest == stored.plan.digest));
-        card.planned = Some(same.and_then(|b| b.planned).unwrap_or_else(pipeline::now));
+        // nothing as long as nobody was shown it
+        card.planned = same.and_then(|before| before.planned);
         card.plan = Some(stored.plan.clone());
         card.why = Some(self.what.clone());
         Ok(card)
@@ -109,9 +112,7 @@ impl Offer<'_> {
         match seat.intent.stage.rule.apply {
             ApplyRule::Auto | ApplyRule::Fast => Ok(None),
             ApplyRule::Manual => {
-                let planned = card.planned.as_deref().and_then(|t| t.parse::<jiff::Timestamp>().ok());
-                let asked = self.ground.asked.at.parse::<jiff::Timestamp>().ok();
-                if planned.is_some() && planned <= asked {
+                if card.planned.as_deref().is_some_and(|planned| self.ground.asked.saw(planned)) {
                     return Ok(None);
                 }
                 card.state = CardState::Planned;
