@@ -78,6 +78,11 @@ impl Offer<'_> {
         self.ground.tell(&home_seat, &StageResult { card: card.clone(), error: None }).await?;
         let done = work::deploy(office, seat, &stored, Freshness::JustPlanned, &mut card, held, Prune::Keep).await;
         let mut result = work::settle(&mut card, done.err());
+        if result.card.state == CardState::Deployed {
+            let (home, stage) = (&home_seat.desk.home, home_seat.stage());
+            let untold = pipeline::keep_assembly(home, stage, &stored.plan.revision, made).await;
+            untold.into_iter().for_each(|note| office.tools.teller.note(note));
+        }
         result.card.why.get_or_insert_with(|| self.what.clone());
         self.ground.tell(&home_seat, &result).await?;
         let said = result.card.applied.as_ref().map(|applied| markdown::applied(applied, PLAN_CHARS));
