@@ -69,7 +69,8 @@ impl Forge {
         let address = self.fake.server_url().trim_start_matches("http://");
         let mut stream = TcpStream::connect(address)?;
         stream.set_read_timeout(Some(Duration::from_secs(20)))?;
-        let mut text = format!("{method} {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n");
+        let mut text =
+            format!("{method} {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\nuser-agent: it\r\n");
         for (name, value) in headers {
             text += &format!("{name}: {value}\r\n");
         }
@@ -362,4 +363,43 @@ fn a_job_gets_its_oidc_token() {
         (&json!("sts.amazonaws.com"), &json!("repo:acme/notes:environment:prod"))
     );
     assert_eq!(forge.send(("GET", &path), &[], "").expect("an answer").status, 401);
+}
+
+#[test]
+fn a_story_is_played_from_outside() {
+    let forge = forge();
+    let tell = |verb: &str, body: Value| {
+        let answer = forge.send(("POST", &format!("/_control/{verb}")), &[], &body.to_string()).expect("an answer");
+        (answer.status, answer.json())
+    };
+    assert_eq!(tell("role", json!({"repo": REPO, "login": "rae", "role": "read"})), (200, json!({})));
+    let (_, comment) = tell("comment", json!({"number": forge.pull, "by": "rae", "body": "/offshoot deploy prod"}));
+    let file = forge.folder.path().join("event.json");
+    let wanted =
+        json!({"event": "issue_comment", "number": forge.pull, "comment": comment["id"], "by": "rae", "file": file});
+    let (_, payload) = tell("event", wanted);
+    let written: Value = serde_json::from_slice(&std::fs::read(&file).expect("the file")).expect("JSON");
+    assert_eq!((&written, &written["comment"]["user"]["login"]), (&payload, &json!("rae")));
+    let (_, state) = tell("state", json!({}));
+    assert_eq!((&state["comments"][0]["author"], &state["pulls"][0]["state"]), (&json!("rae"), &json!("open")));
+    let (status, told) = tell("comment", json!({"by": "rae"}));
+    assert_eq!((status, &told["message"]), (400, &json!("number is missing")));
+    assert_eq!(tell("nonsense", json!({})).0, 404);
+}
+
+#[test]
+fn a_hook_may_ask_the_fake_while_a_request_waits() {
+    let forge = forge();
+    let api = forge.fake.server_url().trim_start_matches("http://").to_owned();
+    let (sender, heard) = std::sync::mpsc::channel();
+    forge.fake.after(1, "repos/get", move || {
+        let mut stream = TcpStream::connect(&api).expect("a connection");
+        let request = "GET /rate_limit HTTP/1.1\r\nhost: h\r\nuser-agent: it\r\nconnection: close\r\n\r\n";
+        stream.write_all(request.as_bytes()).expect("sent");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("an answer");
+        sender.send(answer).expect("somebody listens");
+    });
+    assert_eq!(forge.get("").status, 200);
+    assert!(heard.recv().expect("an answer").starts_with("HTTP/1.1 200"));
 }
