@@ -122,7 +122,7 @@ impl ProvideCredentials for Exchange {
     where
         Self: 'a,
     {
-        let exchange = async { provider::Result::Ok(self.exchange().await.map_err(CredentialsError::provider_error)?) };
+        let exchange = async { self.exchange().await.map_err(CredentialsError::provider_error) };
         future::ProvideCredentials::new(exchange)
     }
 }
