@@ -155,7 +155,7 @@ fn a_pull_request_lives_in_the_example_workflows() {
     let wish = town.github.comment(number, "mallory", "/offshoot deploy prod");
     let payload = town.github.event_comment(number, wish, "created", "mallory");
     let refused = town.run("issue_comment", "pull-requests.yml", payload, "mallory").ends_with("failure");
-    assert!(refused.log().contains("exit code 3") || refused.log().contains("exitcode '3'"), "{}", refused.log());
+    assert!(refused.log().contains("exit status 3"), "{}", refused.log());
     assert_eq!(town.github.reactions(wish), ["github-actions[bot] confused"]);
 
     // closing takes the preview away
