@@ -2,6 +2,7 @@
 
 mod act;
 mod install;
+mod log;
 mod story;
 
 use crate::cloud::{is_set, say};
