@@ -1,7 +1,9 @@
 //! The Action as people use it: its installer, and the example workflows run as they are by `act`.
 
 mod act;
+mod cancel;
 mod install;
+mod log;
 mod story;
 
 use crate::cloud::{is_set, say};
