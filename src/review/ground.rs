@@ -161,7 +161,7 @@ impl<'a> Ground<'a> {
         let stage = &spot.stage.name;
         let then = then.map(|then| format!("; then type again: {then}")).unwrap_or_default();
         Error::refused("approval.missing", format!("deploying stage {stage}"), what)
-            .next(format!("read the plan; who may approves it with: {} approve {stage}{then}", self.asked.prefix))
+            .next(format!("read the plan; somebody who may then types: {} approve {stage}{then}", self.asked.prefix))
     }
 
     /// The stage is one that the pull request shows, or one of the branch.
