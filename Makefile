@@ -20,8 +20,8 @@ test: ## all tests: unit, integration, hook, example, and end to end on an emula
 bench: build ## Offshoot against the cdk CLI (SIZES=S,M for less; the whole takes over an hour)
 	node benches/run.mjs
 
-lint: ## format, clippy, links in the documents, licences
-	.ci/run format clippy docs deny
+lint: ## format, clippy, links in the documents, the Action and its workflows, licences
+	.ci/run format clippy docs action deny
 
 clean: ## what was built, run and installed here
 	-MINISTACK_RUN=.run/ministack rigs/ministack.sh stop

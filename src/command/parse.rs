@@ -1,6 +1,6 @@
 //! Reads what follows the prefix of one line; what is wrong with it is said in sentences that name the right form.
 
-use super::usage::{self, Usage};
+use super::usage;
 use super::{Command, Target, lines};
 use crate::config::duration;
 use crate::config::suggest::nearest;
@@ -40,28 +40,27 @@ pub(super) fn command(arguments: &str, prefix: &str) -> Result<Command, String> 
     let mut words = lines::words(arguments);
     let Some(first) = words.next() else { return Ok(Command::Help) };
     let word = first.to_lowercase();
-    let usage = usage::of(&word).ok_or_else(|| unknown(&first, prefix))?;
-    if usage.word == "help" {
+    let word = usage::known(&word).ok_or_else(|| unknown(&first, prefix))?;
+    if word == "help" {
         return Ok(Command::Help);
     }
-    read(usage, words).map_err(|what| format!("{what} Usage: `{prefix} {}`.", usage.line()))
+    read(word, words).map_err(|what| format!("{what} {}", usage::forms(word, prefix)))
 }
 
 fn unknown(word: &str, prefix: &str) -> String {
     let names = || usage::table().iter().map(|usage| usage.word);
     let lower = word.to_lowercase();
-    let synonym = SYNONYMS.iter().find(|(other, _)| *other == lower).and_then(|(_, name)| usage::of(name));
-    let meant = synonym.or_else(|| usage::of(nearest(&lower, names())?));
+    let synonym = SYNONYMS.iter().find(|(other, _)| *other == lower).map(|(_, name)| *name);
     let what = format!("There is no command {}.", quoted(word));
-    match meant {
-        Some(usage) => format!("{what} Did you mean `{}`? Usage: `{prefix} {}`.", usage.word, usage.line()),
+    match synonym.or_else(|| nearest(&lower, names())) {
+        Some(meant) => format!("{what} Did you mean `{meant}`? {}", usage::forms(meant, prefix)),
         None => format!("{what} `{prefix} help` lists all of them."),
     }
 }
 
-fn read(usage: &Usage, words: impl Iterator<Item = String>) -> Result<Command, String> {
-    let mut given = Given::read(usage, words)?;
-    let command = match usage.word {
+fn read(word: &'static str, words: impl Iterator<Item = String>) -> Result<Command, String> {
+    let mut given = Given::read(word, words)?;
+    let command = match word {
         "plan" => Command::Plan { on: given.target()? },
         "deploy" => Command::Deploy { prune: given.prune, on: given.target()? },
         "remove" => Command::Remove { on: given.target()? },
@@ -92,39 +91,43 @@ struct Given {
 }
 
 impl Given {
-    fn read(usage: &Usage, mut words: impl Iterator<Item = String>) -> Result<Given, String> {
-        let mut given = Given { word: usage.word, plain: Vec::new(), app: None, stage: None, prune: false };
+    fn read(word: &'static str, mut words: impl Iterator<Item = String>) -> Result<Given, String> {
+        let mut given = Given { word, plain: Vec::new(), app: None, stage: None, prune: false };
         for _ in 0..MOST_WORDS {
-            let Some(word) = words.next() else { return Ok(given) };
+            let Some(next) = words.next() else { return Ok(given) };
             // phones make one long dash of two
-            let word = match word.strip_prefix(['—', '–']) {
+            let next = match next.strip_prefix(['—', '–']) {
                 Some(name) => format!("--{name}"),
-                None => word,
+                None => next,
             };
-            if !word.starts_with('-') {
-                given.plain.push(word);
-                continue;
+            if next.starts_with('-') {
+                given.option(&next, &mut words)?;
+            } else {
+                given.plain.push(next);
             }
-            let (name, value) = match word.split_once('=') {
-                Some((name, value)) => (name, Some(value.to_owned())),
-                None => (word.as_str(), None),
-            };
-            let known = match name.to_lowercase().as_str() {
-                "--app" | "-a" => set(&mut given.app, "--app", value.or_else(|| words.next()), "an app"),
-                "--stage" | "-s" if usage.word != "promote" => {
-                    set(&mut given.stage, "--stage", value.or_else(|| words.next()), "a stage")
-                }
-                "--prune" if usage.word == "deploy" && value.is_none() => {
-                    given.prune = true;
-                    Ok(())
-                }
-                _ => Err(given.no_option(name)),
-            };
-            known?;
         }
         match words.next() {
             None => Ok(given),
-            Some(_) => Err(format!("`{}` is followed by more than {MOST_WORDS} words.", usage.word)),
+            Some(_) => Err(format!("`{word}` is followed by more than {MOST_WORDS} words.")),
+        }
+    }
+
+    /// `--app NAME`, `--app=NAME`, and the like.
+    fn option(&mut self, written: &str, words: &mut impl Iterator<Item = String>) -> Result<(), String> {
+        let (name, value) = match written.split_once('=') {
+            Some((name, value)) => (name, Some(value.to_owned())),
+            None => (written, None),
+        };
+        match name.to_lowercase().as_str() {
+            "--app" | "-a" => set(&mut self.app, "--app", value.or_else(|| words.next()), "an app"),
+            "--stage" | "-s" if self.word != "promote" => {
+                set(&mut self.stage, "--stage", value.or_else(|| words.next()), "a stage")
+            }
+            "--prune" if self.word == "deploy" && value.is_none() => {
+                self.prune = true;
+                Ok(())
+            }
+            _ => Err(self.no_option(name)),
         }
     }
 

@@ -47,6 +47,40 @@ fn every_example_of_the_table_is_the_command_it_stands_for() {
 }
 
 #[test]
+fn the_table_is_published_as_it_is() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/reference/commands.md");
+    let page = std::fs::read_to_string(&path).expect("docs/reference/commands.md");
+    let mut table = String::from("| command | what it does | who may |\n|---|---|---|\n");
+    for usage in super::table() {
+        table.push_str(&format!("| `{}` | {} | {} |\n", usage.line(), usage.does, usage.who.as_str()));
+    }
+    let (begin, end) = ("<!-- commands: begin -->\n", "<!-- commands: end -->");
+    let head = page.split_once(begin).expect("the table begins").0;
+    let tail = page.split_once(end).expect("the table ends").1;
+    let wanted = format!("{head}{begin}{table}{end}{tail}");
+    if std::env::var_os("OFFSHOOT_WRITE_DOCS").is_some() {
+        std::fs::write(&path, &wanted).expect("written");
+    }
+    let published = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        published == wanted,
+        "run this test with OFFSHOOT_WRITE_DOCS=1 to write the table of docs/reference/commands.md anew"
+    );
+    for usage in super::table() {
+        assert!(
+            page.contains(&format!("/offshoot {}", usage.example)),
+            "docs/reference/commands.md has no example of {}",
+            usage.word
+        );
+        assert!(
+            page.contains(&format!("\n## {}\n", usage.word)),
+            "docs/reference/commands.md has no section on {}",
+            usage.word
+        );
+    }
+}
+
+#[test]
 fn commands_name_stage_and_app_in_several_ways() {
     assert_eq!(one("/offshoot"), Command::Help);
     assert_eq!(one("/offshoot   plan  "), Command::Plan { on: Target::default() });
@@ -195,7 +229,7 @@ fn what_is_not_understood_is_answered() {
     /offshoot extend → `extend` needs a time: a number with m, h, d or w, such as `24h`. Usage: `/offshoot extend TIME [stage]`.
     /offshoot extend 24 → `24` is not a time; write a number with m, h, d or w, such as `24h`. Usage: `/offshoot extend TIME [stage]`.
     /offshoot extend 99y → `99y` is not a time; write a number with m, h, d or w, such as `24h`. Usage: `/offshoot extend TIME [stage]`.
-    /offshoot approve prod 1a2b3c4 → `approve` takes a stage, to approve its plan, or a commit, to let a fork's code run; `prod` and `1a2b3c4` are both. Usage: `/offshoot approve [stage | commit]`.
+    /offshoot approve prod 1a2b3c4 → `approve` takes a stage, to approve its plan, or a commit, to let a fork's code run; `prod` and `1a2b3c4` are both. Usage: `/offshoot approve [stage]` or `/offshoot approve COMMIT`.
     /offshoot plan 1 2 3 4 5 6 7 8 9 10 11 → `plan` is followed by more than 10 words. Usage: `/offshoot plan [stage]`.
     /offshoot pdorp → There is no command `pdorp`. `/offshoot help` lists all of them.
     "##);

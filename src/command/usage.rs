@@ -20,20 +20,20 @@ pub enum Who {
     Everyone,
     /// Who may write to the repository.
     Writers,
-    /// Whom the stage's `deployers` name.
+    /// Writers; where the stage names `deployers`, only those.
     Deployers,
-    /// Whom the stage's `approvals.from` names.
+    /// Writers; where the stage's `approvals.from` names some, only those. Never the author of the pull request.
     Approvers,
 }
 
 impl Who {
-    /// As in "May be used by …".
+    /// What it takes to be allowed.
     pub fn as_str(self) -> &'static str {
         match self {
             Who::Everyone => "everyone who may comment",
-            Who::Writers => "everyone with write access",
-            Who::Deployers => "the stage's `deployers`; without such a list, everyone with write access",
-            Who::Approvers => "the stage's `approvals.from`; without such a list, everyone with write access",
+            Who::Writers => "write access",
+            Who::Deployers => "write access; only its `deployers` where the stage names some",
+            Who::Approvers => "write access; only `approvals.from` where the stage names some; not the author",
         }
     }
 }
@@ -52,8 +52,16 @@ pub fn table() -> &'static [Usage] {
     TABLE
 }
 
-pub(super) fn of(word: &str) -> Option<&'static Usage> {
-    TABLE.iter().find(|usage| usage.word == word)
+/// The word as the table has it.
+pub(super) fn known(word: &str) -> Option<&'static str> {
+    TABLE.iter().map(|usage| usage.word).find(|known| *known == word)
+}
+
+/// ``Usage: `/offshoot deploy [stage] [--prune]`.``; a command may have several forms.
+pub(super) fn forms(word: &str, prefix: &str) -> String {
+    let forms: Vec<String> =
+        TABLE.iter().filter(|usage| usage.word == word).map(|usage| format!("`{prefix} {}`", usage.line())).collect();
+    format!("Usage: {}.", forms.join(" or "))
 }
 
 const fn usage(
@@ -82,20 +90,15 @@ const TABLE: &[Usage] = &[
         "deploy prod",
         "Executes the plan that was shown; with `--prune` also deletes stacks that the app no longer has.",
     ),
+    usage("approve", "[stage]", Who::Approvers, "approve prod", "Approves the plan that was shown."),
     usage(
         "approve",
-        "[stage | commit]",
-        Who::Approvers,
-        "approve prod",
-        "Approves the plan that was shown; with a commit, lets the code of a fork run at exactly that commit.",
+        "COMMIT",
+        Who::Writers,
+        "approve 1a2b3c4",
+        "Lets the code of a fork run, at exactly that commit of the pull request.",
     ),
-    usage(
-        "remove",
-        "[stage]",
-        Who::Deployers,
-        "remove",
-        "Removes the preview of the pull request, or the stage that is named.",
-    ),
+    usage("remove", "[stage]", Who::Deployers, "remove", "Removes the preview of the pull request."),
     usage(
         "promote",
         "A B",

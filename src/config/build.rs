@@ -85,6 +85,7 @@ fn app(node: &Node, name: &str) -> App {
     app.memory_mb = node.get("memory_mb").and_then(Node::count).unwrap_or(app.memory_mb);
     app.context = json(node.get("context"));
     app.env = names(node.get("env"));
+    app.url = text("url").map(str::to_owned);
     app
 }
 
@@ -229,9 +230,15 @@ fn settings(node: &Node, mut rule: StageRule) -> StageRule {
     };
     if let Some(approvals) = node.get("approvals") {
         let count = approvals.get("count").and_then(Node::count).and_then(|n| u32::try_from(n).ok());
-        rule.approvals =
-            Approvals { count: count.unwrap_or(1), from: texts(approvals.get("from")), ..Default::default() };
+        let codeowners = if flag(approvals, "codeowners") { Codeowners::Required } else { Codeowners::Ignore };
+        rule.approvals = Approvals { count: count.unwrap_or(1), from: texts(approvals.get("from")), codeowners };
     }
+    rule.deployers = texts(node.get("deployers"));
+    rule.drafts = match node.get("pull_request").and_then(|p| p.get("drafts")).and_then(Node::text) {
+        Some("ignore") => Drafts::Ignore,
+        Some("deploy") => Drafts::Deploy,
+        _ => Drafts::Plan,
+    };
     rule.protect = if flag(node, "protect") { Protection::On } else { Protection::Off };
     rule.drift = node.get("drift").map(drift);
     rule.expires_s = duration::parse(word("expires")).ok();

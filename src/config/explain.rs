@@ -3,7 +3,8 @@
 use super::duration;
 use super::suggest::any_of;
 use super::valid::{
-    App, ApplyRule, Config, DriftAction, Express, Origin, Protection, Prune, Removal, Source, StageRule,
+    App, ApplyRule, Codeowners, Config, Drafts, DriftAction, Express, Origin, Protection, Prune, Removal, Source,
+    StageRule,
 };
 
 /// One line per app and per stage, with a headline before each.
@@ -35,7 +36,8 @@ fn app(app: &App) -> String {
     let path = app.path.display().to_string();
     let path = if path.is_empty() { "the root".to_owned() } else { path };
     let command = app.command.as_ref().map(|command| format!(", runs `{command}`")).unwrap_or_default();
-    format!("  {} ({}) in {path}{command}", app.name, app.kind.as_str())
+    let url = app.url.as_ref().map(|output| format!(", answers at its output {output}")).unwrap_or_default();
+    format!("  {} ({}) in {path}{command}{url}", app.name, app.kind.as_str())
 }
 
 fn stage(rule: &StageRule) -> String {
@@ -56,6 +58,14 @@ fn stage(rule: &StageRule) -> String {
         ApplyRule::Manual => "applied by command".to_owned(),
         ApplyRule::Fast => "applied at once, code straight to Lambda".to_owned(),
     });
+    if !rule.deployers.is_empty() {
+        parts.push(format!("deployed by {}", rule.deployers.join(", ")));
+    }
+    match rule.drafts {
+        Drafts::Ignore => parts.push("drafts ignored".to_owned()),
+        Drafts::Deploy => parts.push("drafts deployed too".to_owned()),
+        Drafts::Plan => {}
+    }
     if rule.protect == Protection::On {
         parts.push("protected".to_owned());
     }
@@ -67,8 +77,8 @@ fn stage(rule: &StageRule) -> String {
         };
         format!("drift {action} ({} UTC)", drift.schedule)
     }));
-    parts.extend(rule.expires_s.map(|s| format!("expires after {} (nothing acts on it yet)", duration::show(s))));
-    parts.extend(rule.limit.map(|limit| format!("at most {limit} (nothing acts on it yet)")));
+    parts.extend(rule.expires_s.map(|s| format!("expires after {}", duration::show(s))));
+    parts.extend(rule.limit.map(|limit| format!("at most {limit}")));
     parts.extend(
         rule.apps
             .as_ref()
@@ -94,7 +104,11 @@ fn approvals(rule: &StageRule) -> String {
     } else {
         format!(" from {}", rule.approvals.from.join(", "))
     };
-    format!("applied after {people}{from}")
+    let owners = match rule.approvals.codeowners {
+        Codeowners::Required => " and those of the code's owners",
+        Codeowners::Ignore => "",
+    };
+    format!("applied after {people}{from}{owners}")
 }
 
 fn source(source: &Source) -> String {

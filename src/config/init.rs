@@ -31,12 +31,12 @@ stages:
     #   account: "111111111111"    # other credentials are refused
     #   region: us-east-1
 
-  # Every feature branch grows its own stage (`offshoot remove` ends it; `expires` is for the coming controller).
+  # Every feature branch grows its own stage. It goes with its branch, or this long after its last deploy.
   - name: "{{branch}}"
     branch: "feature/*"
     expires: 14d
 
-  # Every pull request is a stage (for the coming GitHub Action).
+  # Every pull request is a stage as long as it is open.
   - name: "pr-{{number}}"
     pull_request: {{ base: {branch} }}
     expires: 72h

@@ -63,7 +63,7 @@ const ROLE: &str = "^arn:aws[a-z-]*:iam::[0-9]{12}:role/.+$";
 const GLOB: Shape = text("a name or glob", "", texts::glob);
 const INSIDE: Shape = text("a glob", "", texts::inside);
 const APP_NAME: Shape = text("the name of an app", "^[A-Za-z0-9][A-Za-z0-9._-]{0,59}$", texts::app_name);
-const APPROVER: Shape = text("a person or team", "^@[^/]+(/[^/]+)?$", texts::approver);
+const PERSON: Shape = text("a person or team", "^@[^/]+(/[^/]+)?$", texts::person);
 
 pub(super) const APP_KINDS: &[&str] = &["cdk", "sst", "sam", "serverless", "cloudformation", "assembly"];
 
@@ -145,6 +145,12 @@ pub(super) const APP: &[Key] = &[
         "",
         "Environment variables of the app's program on every stage; never secrets.",
     ),
+    key(
+        "url",
+        text("the name of an output", "^[A-Za-z0-9]{1,255}$", texts::output),
+        "the output whose name says so, such as Url or ApiEndpoint",
+        "Stack output with the address at which the app answers; pull requests link to it.",
+    ),
 ];
 
 /// What names a stage and what it is made from, with its settings.
@@ -172,7 +178,7 @@ pub(super) const STAGE: &[Key] = &with_settings([
 /// The same keys without a name, for `defaults`.
 pub(super) const SETTINGS: &[Key] = &settings();
 
-const SETTINGS_COUNT: usize = 14;
+const SETTINGS_COUNT: usize = 15;
 
 const fn settings() -> [Key; SETTINGS_COUNT] {
     [
@@ -184,10 +190,21 @@ const fn settings() -> [Key; SETTINGS_COUNT] {
             "When a plan is executed: at once, once approved, only by command, or at once with code changes straight to Lambda.",
         ),
         key("approvals", Shape::Table(APPROVALS), "", "Who has to approve where `apply: approved`."),
+        key(
+            "deployers",
+            Shape::List(&PERSON),
+            "anyone who may write to the repository",
+            "People (`@name`) and teams (`@organization/team`) who may deploy, remove, roll back and unlock the stage by command.",
+        ),
         key("protect", Shape::Switch, "false", "No removal, no expiry, no live session, no fast deploy."),
         key("drift", Shape::Table(DRIFT), "", "Look for drift on a schedule."),
-        key("expires", EXPIRY, "never", "Remove the stage this long after its last deploy."),
-        key("limit", Shape::Count { min: 1, max: 1_000 }, "", "At most this many stages of this rule at a time."),
+        key("expires", EXPIRY, "never", "Remove the stage this long after its last deploy, unless it was extended."),
+        key(
+            "limit",
+            Shape::Count { min: 1, max: 1_000 },
+            "",
+            "At most this many stages of this rule at a time; one more is refused until another one is removed.",
+        ),
         key(
             "prune",
             Shape::OneOf(&["ask", "always"]),
@@ -198,7 +215,7 @@ const fn settings() -> [Key; SETTINGS_COUNT] {
             "removal",
             Shape::OneOf(&["retain", "destroy"]),
             "retain",
-            "What becomes of resources that hold data when the stage is removed.",
+            "What becomes of buckets with objects in them when the stage is removed: they are kept, or emptied and deleted.",
         ),
         key("context", Shape::Open(texts::context), "", "CDK context values; `stage` is always there."),
         key(
@@ -226,8 +243,8 @@ const fn settings() -> [Key; SETTINGS_COUNT] {
 /// Joins what names a stage with the settings; constants cannot be concatenated otherwise.
 const fn with_settings(head: [Key; 4]) -> [Key; 4 + SETTINGS_COUNT] {
     let [name, branch, tag, pull_request] = head;
-    let [a, b, c, d, e, f, g, h, i, j, k, l, m, n] = settings();
-    [name, branch, tag, pull_request, a, b, c, d, e, f, g, h, i, j, k, l, m, n]
+    let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o] = settings();
+    [name, branch, tag, pull_request, a, b, c, d, e, f, g, h, i, j, k, l, m, n, o]
 }
 
 const AWS: &[Key] = &[
@@ -252,9 +269,15 @@ const APPROVALS: &[Key] = &[
     key("count", Shape::Count { min: 1, max: 20 }, "1", "How many people have to approve."),
     key(
         "from",
-        Shape::List(&APPROVER),
+        Shape::List(&PERSON),
         "anyone who may write to the repository",
-        "People (`@name`) and teams (`@organization/team`) whose approval counts.",
+        "People (`@name`) and teams (`@organization/team`) whose approval counts; never the author of the pull request.",
+    ),
+    key(
+        "codeowners",
+        Shape::Switch,
+        "false",
+        "Every changed file that has owners in CODEOWNERS needs the approval of one of them, too.",
     ),
 ];
 
@@ -268,5 +291,12 @@ const DRIFT: &[Key] = &[
     ),
 ];
 
-const PULL_REQUEST: &[Key] =
-    &[key("base", GLOB, "every branch", "Branch, or glob of branches, that the pull request wants to go into.")];
+const PULL_REQUEST: &[Key] = &[
+    key("base", GLOB, "every branch", "Branch, or glob of branches, that the pull request wants to go into."),
+    key(
+        "drafts",
+        Shape::OneOf(&["ignore", "plan", "deploy"]),
+        "plan",
+        "What is done for a draft: nothing, only a plan, or the same as for every other pull request.",
+    ),
+];

@@ -53,7 +53,12 @@ fn the_example_of_the_design_is_read_whole() {
     assert_eq!(prod.aws.account, Some(AccountId::from("111111111111")));
     assert_eq!(prod.aws.region.as_ref().map(|r| r.as_str()), Some("us-east-1"));
     assert_eq!(prod.apply, ApplyRule::Approved);
-    assert_eq!(prod.approvals, Approvals { count: 2, from: vec!["@acme/platform".to_owned()], ..Approvals::default() });
+    let platform = || "@acme/platform".to_owned();
+    assert_eq!(prod.approvals, Approvals { count: 2, from: vec![platform()], codeowners: Codeowners::Required });
+    assert_eq!(prod.deployers, [platform(), "@ada".to_owned()]);
+    assert_eq!(staging.approvals.codeowners, Codeowners::Ignore);
+    assert!(staging.deployers.is_empty(), "anyone who may write");
+    assert_eq!((staging.drafts, preview.drafts), (Drafts::Plan, Drafts::Ignore));
     assert_eq!(prod.protect, Protection::On);
     assert_eq!(prod.expires_s, None, "a protected stage does not take the default");
     assert_eq!(prod.drift, Some(Drift { schedule: "0 6 * * *".to_owned(), action: DriftAction::Report }));
@@ -72,6 +77,7 @@ fn the_example_of_the_design_is_read_whole() {
         (Some("services/notes"), AppKind::Cdk, 900, 2048)
     );
     assert_eq!((app.typecheck, app.validation), (Typecheck::On, Validation::Off));
+    assert_eq!(app.url.as_deref(), Some("ApiUrl"));
 }
 
 #[test]
@@ -344,6 +350,30 @@ fn apps_are_named_once_and_known() {
 }
 
 #[test]
+fn who_may_what_for_drafts_and_the_address_are_checked() {
+    insta::assert_snapshot!(bad(
+        "version: 1\napps: [{ name: a, url: \"https://example.com\" }]\ndefaults: { deployers: [ada] }\nstages:\n  - name: prod\n    branch: main\n    deployer: [\"@ada\"]\n    approvals: { codeowners: [\"@ada\"] }\n  - name: \"pr-{number}\"\n    pull_request: { base: main, drafts: skip, draft: true }\n  - { name: x, branch: x, deployers: \"@ada\", drafts: ignore }\n"
+    ), @r##"
+    offshoot.yml:2:24: reading offshoot.yml: apps[0].url: `https://example.com` is not the name of a stack output [config.value]
+      → write the name alone, as in url: ApiUrl
+    offshoot.yml:3:25: reading offshoot.yml: defaults.deployers[0]: `ada` is neither a person nor a team [config.value]
+      → write "@name" or "@organization/team"
+    offshoot.yml:7:5: reading offshoot.yml: stages[0] has no key `deployer` [config.unknown_key]
+      → did you mean `deployers`?
+    offshoot.yml:8:30: reading offshoot.yml: stages[0].approvals.codeowners is a list, expected true or false [config.type]
+      → write true or false in place of the list
+    offshoot.yml:10:41: reading offshoot.yml: stages[1].pull_request.drafts is `skip`, expected `ignore`, `plan` or `deploy` [config.value]
+      → write `ignore`, `plan` or `deploy`
+    offshoot.yml:10:47: reading offshoot.yml: stages[1].pull_request has no key `draft` [config.unknown_key]
+      → did you mean `drafts`?
+    offshoot.yml:11:38: reading offshoot.yml: stages[2].deployers is text, expected a list [config.type]
+      → write a list
+    offshoot.yml:11:46: reading offshoot.yml: stages[2] has no key `drafts` [config.unknown_key]
+      → write it under `pull_request:`
+    "##);
+}
+
+#[test]
 fn an_exact_name_wins_over_a_glob_and_two_globs_are_refused() {
     let config = good(&stages(
         "  - { name: prod, branch: main }\n  - { name: \"{branch}\", branch: \"**\" }\n  - { name: \"f-{branch}\", branch: \"feature/*\" }\n",
@@ -462,13 +492,13 @@ fn check_explains_the_whole_file() {
     offshoot.yml is valid.
 
     1 app:
-      notes (cdk) in services/notes, runs `npx ts-node bin/app.ts`
+      notes (cdk) in services/notes, runs `npx ts-node bin/app.ts`, answers at its output ApiUrl
 
     4 stage rules:
-      prod ← branch main; account 111111111111 us-east-1; applied after 2 approvals from @acme/platform; protected; drift reported (0 6 * * * UTC)
+      prod ← branch main; account 111111111111 us-east-1; applied after 2 approvals from @acme/platform and those of the code's owners; deployed by @acme/platform, @ada; protected; drift reported (0 6 * * * UTC)
       staging ← branch develop; eu-west-1; applied at once, code straight to Lambda; deletes stacks the app no longer has
-      {branch} ← branch feature/*; account 222222222222 eu-west-1; applied at once; expires after 14d (nothing acts on it yet); removal destroys data; express
-      pr-{number} ← pull requests into main; account 222222222222 eu-west-1; applied at once; expires after 3d (nothing acts on it yet); at most 10 (nothing acts on it yet); only `notes`
+      {branch} ← branch feature/*; account 222222222222 eu-west-1; applied at once; expires after 14d; removal destroys data; express
+      pr-{number} ← pull requests into main; account 222222222222 eu-west-1; applied at once; drafts ignored; expires after 3d; at most 10; only `notes`
     "##);
 }
 
@@ -506,12 +536,12 @@ fn init_writes_a_valid_file() {
         #   account: "111111111111"    # other credentials are refused
         #   region: us-east-1
 
-      # Every feature branch grows its own stage (`offshoot remove` ends it; `expires` is for the coming controller).
+      # Every feature branch grows its own stage. It goes with its branch, or this long after its last deploy.
       - name: "{branch}"
         branch: "feature/*"
         expires: 14d
 
-      # Every pull request is a stage (for the coming GitHub Action).
+      # Every pull request is a stage as long as it is open.
       - name: "pr-{number}"
         pull_request: { base: develop }
         expires: 72h

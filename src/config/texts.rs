@@ -248,7 +248,15 @@ pub(super) fn prefix(text: &str) -> Verdict {
     wrong(format!("`{text}` cannot begin a command"), "write a slash and one word: prefix: /offshoot")
 }
 
-pub(super) fn approver(text: &str) -> Verdict {
+/// A stack output is called by letters and digits alone.
+pub(super) fn output(text: &str) -> Verdict {
+    if (1..=255).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric()) {
+        return Ok(());
+    }
+    wrong(format!("`{text}` is not the name of a stack output"), "write the name alone, as in url: ApiUrl")
+}
+
+pub(super) fn person(text: &str) -> Verdict {
     let name = text.strip_prefix('@').unwrap_or_default();
     let plain = |part: &str| {
         !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))

@@ -2,9 +2,41 @@
 
 pub mod oidc;
 
+mod api;
+mod auth;
+mod cache;
+mod checks;
+mod comments;
+mod deployments;
+mod errors;
+mod files;
+mod limits;
+mod line;
+mod memory;
+mod models;
+mod output;
+mod pace;
+mod people;
+mod pulls;
+mod reactions;
+mod secrets;
+mod statuses;
+mod text;
+mod wire;
+
+#[cfg(test)]
+mod fake;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::sync::Arc;
+
 use crate::error::{Error, Result};
-use crate::forge::{Actor, Check, Comment, Deployment, Login, Permission, Pull, Reaction, RepoName};
-use crate::names::{Branch, Revision};
+use crate::forge::RepoName;
+use crate::names::Branch;
+
+pub use limits::Limits;
 
 /// As whom we speak.
 #[derive(Clone)]
@@ -15,8 +47,17 @@ pub enum Auth {
     App { id: String, key_pem: String },
 }
 
+impl fmt::Debug for Auth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Auth::Token(_) => f.write_str("Token"),
+            Auth::App { id, .. } => f.debug_struct("App").field("id", id).finish_non_exhaustive(),
+        }
+    }
+}
+
 /// Where GitHub is and as whom we speak.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Door {
     /// `https://api.github.com`, or `https://ghe.example.com/api/v3`.
     pub api_url: String,
@@ -39,14 +80,22 @@ pub enum Wrote {
     Changed,
 }
 
-/// One repository on GitHub. Cheap to clone.
+/// One repository on GitHub. Cheap to clone; clones share their limits, pace and token.
 #[derive(Clone)]
 pub struct GitHub {
     repo: RepoName,
+    shared: Arc<Shared>,
 }
 
-fn stub<T>() -> Result<T> {
-    Err(Error::bug("stub", "speaking to GitHub", "not written yet"))
+struct Shared {
+    api: api::Api,
+    memory: memory::Memory,
+}
+
+impl fmt::Debug for GitHub {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GitHub").field("repo", &self.repo.to_string()).finish_non_exhaustive()
+    }
 }
 
 /// Facts about the repository.
@@ -60,109 +109,52 @@ pub struct RepoFacts {
 
 impl GitHub {
     /// Nothing is called yet.
-    pub fn connect(_door: Door, repo: RepoName) -> Result<GitHub> {
-        Ok(GitHub { repo })
+    pub fn connect(door: Door, repo: RepoName) -> Result<GitHub> {
+        GitHub::connect_within(door, repo, Limits::default())
     }
 
+    /// The same with other limits of time and patience.
+    pub fn connect_within(door: Door, repo: RepoName, limits: Limits) -> Result<GitHub> {
+        let base = wire::Base::parse(&door.api_url).ok_or_else(|| {
+            Error::usage(
+                "forge.bad_address",
+                "reading the address of GitHub's API",
+                wire::without_userinfo(&door.api_url),
+            )
+            .next("write it like https://api.github.com or https://ghe.example.com/api/v3")
+        })?;
+        let identity = match &door.auth {
+            Auth::Token(token) => auth::Identity::token(token)?,
+            Auth::App { id, key_pem } => auth::Identity::app(id, key_pem)?,
+        };
+        let api = api::Api::new(base, identity, repo.clone(), limits);
+        Ok(GitHub { repo, shared: Arc::new(Shared { api, memory: memory::Memory::default() }) })
+    }
+
+    /// The name that was asked for; [`GitHub::facts`] gives the name now.
     pub fn repo(&self) -> &RepoName {
         &self.repo
     }
 
     pub async fn facts(&self) -> Result<RepoFacts> {
-        stub()
+        let repository = self.api().repository().await?;
+        Ok(RepoFacts {
+            name: self.api().name(),
+            default_branch: Branch::new(repository.default_branch),
+            private: repository.private,
+        })
     }
 
     /// A token that git can use for HTTPS, valid for at least some minutes.
     pub async fn git_token(&self) -> Result<String> {
-        stub()
+        Ok(self.api().token().await?.to_string())
     }
 
-    /// Nothing where the branch does not exist.
-    pub async fn branch_tip(&self, _branch: &Branch) -> Result<Option<Revision>> {
-        stub()
+    fn api(&self) -> &api::Api {
+        &self.shared.api
     }
 
-    /// Nothing where there is no such pull request.
-    pub async fn pull(&self, _number: u64) -> Result<Option<Pull>> {
-        stub()
-    }
-
-    pub async fn open_pulls(&self) -> Result<Vec<Pull>> {
-        stub()
-    }
-
-    /// The pull requests that a commit came in with.
-    pub async fn pulls_of(&self, _revision: &Revision) -> Result<Vec<Pull>> {
-        stub()
-    }
-
-    /// How many commits of `base` are not in `head`.
-    pub async fn behind(&self, _base: &str, _head: &str) -> Result<u64> {
-        stub()
-    }
-
-    pub async fn permission(&self, _login: &Login) -> Result<Permission> {
-        stub()
-    }
-
-    pub async fn is_member(&self, _organization: &str, _team: &str, _login: &Login) -> Result<Membership> {
-        stub()
-    }
-
-    /// Oldest first.
-    pub async fn comments(&self, _number: u64) -> Result<Vec<Comment>> {
-        stub()
-    }
-
-    pub async fn create_comment(&self, _number: u64, _body: &str) -> Result<Comment> {
-        stub()
-    }
-
-    pub async fn edit_comment(&self, _id: u64, _body: &str) -> Result<()> {
-        stub()
-    }
-
-    pub async fn delete_comment(&self, _id: u64) -> Result<()> {
-        stub()
-    }
-
-    /// Reacts to a comment; what is there already is not written again.
-    pub async fn react(&self, _comment: u64, _reaction: Reaction) -> Result<Wrote> {
-        stub()
-    }
-
-    /// Takes our own reaction back.
-    pub async fn unreact(&self, _comment: u64, _reaction: Reaction) -> Result<Wrote> {
-        stub()
-    }
-
-    /// A file's text at a branch or commit; nothing where there is none.
-    pub async fn file(&self, _path: &str, _at: &str) -> Result<Option<String>> {
-        stub()
-    }
-
-    /// The files that a pull request changes (at most 3,000).
-    pub async fn changed_files(&self, _number: u64) -> Result<Vec<String>> {
-        stub()
-    }
-
-    /// Makes the check run be so; where the token may not make check runs, a commit status of the same name.
-    pub async fn put_check(&self, _check: &Check) -> Result<Wrote> {
-        stub()
-    }
-
-    /// Makes the newest deployment of the environment be so: one deployment per environment and revision.
-    pub async fn put_deployment(&self, _deployment: &Deployment) -> Result<Wrote> {
-        stub()
-    }
-
-    /// Marks all deployments of the environment inactive; `description` at most 140 characters.
-    pub async fn retire_environment(&self, _environment: &str, _description: &str) -> Result<Wrote> {
-        stub()
-    }
-
-    /// Ourselves, where the token can tell; nothing for tokens that cannot (`GITHUB_TOKEN`).
-    pub async fn whoami(&self) -> Result<Option<Actor>> {
-        stub()
+    fn memory(&self) -> &memory::Memory {
+        &self.shared.memory
     }
 }

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use futures_util::future::try_join_all;
+use serde_json::Value;
 
 use crate::aws::Aws;
+use crate::diff;
 use crate::error::{Error, Result};
 use crate::plan::StackAction;
 use crate::plan::outcome::{Applied, Ended};
@@ -26,6 +28,18 @@ pub async fn outputs_of(aws: &Aws, state: &StageState) -> Result<BTreeMap<String
     }))
     .await?;
     Ok(all.into_iter().collect())
+}
+
+/// The outputs as other people may read them: what looks like a secret by its name or its value is hidden.
+pub fn redacted(outputs: BTreeMap<String, BTreeMap<String, String>>) -> BTreeMap<String, BTreeMap<String, String>> {
+    let one = |(name, value): (String, String)| {
+        let shown = match diff::redact(&Value::String(value), &name, "") {
+            Value::String(text) => text,
+            other => other.to_string(),
+        };
+        (name, shown)
+    };
+    outputs.into_iter().map(|(stack, of)| (stack, of.into_iter().map(one).collect())).collect()
 }
 
 /// A stack failed or was skipped behind one that did. Deletions that nobody allowed are not failures, nor are stacks

@@ -7,7 +7,7 @@ use super::facts::{self, Counts};
 use super::text::{clean, count, list, thousands};
 
 /// More clauses than this make a sentence nobody reads.
-const CLAUSES: usize = 3;
+const CLAUSES: usize = 4;
 
 /// Whether a stage has to be told from one of the same name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,13 +77,15 @@ pub fn word(state: CardState) -> &'static str {
     }
 }
 
-/// The state of `n` stages at once, as a predicate: `2 are deployed`.
-fn predicate(state: CardState, n: usize) -> String {
+/// How `n` stages stand, as a predicate: `are deployed`.
+fn predicate(state: CardState, n: usize) -> &'static str {
     let (one, many) = match state {
         CardState::Unchanged => ("stays as it is", "stay as they are"),
         CardState::Planned => ("would change", "would change"),
         CardState::NeedsApproval => ("needs approval", "need approval"),
-        CardState::NeedsTrust => ("needs trust", "need trust"),
+        CardState::NeedsTrust => {
+            ("waits until a maintainer trusts this commit", "wait until a maintainer trusts this commit")
+        }
         CardState::Planning => ("is being planned", "are being planned"),
         CardState::Deploying => ("is being deployed", "are being deployed"),
         CardState::Deployed => ("is deployed", "are deployed"),
@@ -94,7 +96,7 @@ fn predicate(state: CardState, n: usize) -> String {
         CardState::Removed => ("is removed", "are removed"),
         CardState::RemoveFailed => ("could not be removed", "could not be removed"),
     };
-    format!("{} {}", thousands(n as u64), if n == 1 { one } else { many })
+    if n == 1 { one } else { many }
 }
 
 /// What people look at first has the lowest number.
@@ -186,8 +188,7 @@ pub fn clause(card: &Card) -> String {
             0 => format!("{change}, needs approval"),
             n => format!("{change}, needs {}", count(n as usize, "approval")),
         },
-        CardState::NeedsTrust => "waits until a maintainer trusts this commit".to_owned(),
-        state => predicate(state, 1).split_once(' ').map(|(_, rest)| rest.to_owned()).unwrap_or_default(),
+        state => predicate(state, 1).to_owned(),
     }
 }
 
@@ -198,21 +199,39 @@ pub fn sentence(cards: &[&Card], show: impl Fn(&str) -> String) -> String {
     if cards.is_empty() {
         return "No stage is concerned".to_owned();
     }
+    let names = |cards: &[&Card]| list(&cards.iter().map(|c| show(&name(c, apps))).collect::<Vec<_>>());
     if moving.is_empty() {
-        return match same.as_slice() {
-            [one] => format!("Nothing to deploy: {} stays as it is", show(&name(one, apps))),
-            _ => format!("Nothing to deploy: all {} stay as they are", count(same.len(), "stage")),
+        return match same.len() {
+            n if n <= CLAUSES => format!("Nothing to deploy: {} {}", names(&same), predicate(CardState::Unchanged, n)),
+            n => format!("Nothing to deploy: all {} stay as they are", count(n, "stage")),
         };
     }
-    let mut clauses: Vec<String> = if moving.len() <= CLAUSES {
-        moving.iter().map(|c| format!("{} {}", show(&name(c, apps)), clause(c))).collect()
-    } else {
+    let mut clauses: Vec<String> = if moving.len() > CLAUSES {
         tally(&moving)
+    } else {
+        let mut groups: Vec<(String, Vec<&Card>)> = Vec::new();
+        for card in &moving {
+            let clause = clause(card);
+            match groups.iter_mut().find(|(c, _)| *c == clause) {
+                Some((_, cards)) => cards.push(card),
+                None => groups.push((clause, vec![card])),
+            }
+        }
+        let plural = |clause: &str, cards: &[&Card]| match cards {
+            [one, _, ..] if clause == predicate(one.state, 1) => predicate(one.state, cards.len()).to_owned(),
+            [one, _, ..] => {
+                clause.replacen("needs", if one.state == CardState::NeedsApproval { "need" } else { "needs" }, 1)
+            }
+            _ => clause.to_owned(),
+        };
+        groups.iter().map(|(clause, cards)| format!("{} {}", names(cards), plural(clause, cards))).collect()
     };
-    match same.as_slice() {
-        [] => {}
-        [one] if moving.len() <= CLAUSES => clauses.push(format!("{} stays as it is", show(&name(one, apps)))),
-        _ => clauses.push(predicate(CardState::Unchanged, same.len())),
+    match same.len() {
+        0 => {}
+        n if n <= CLAUSES && moving.len() <= CLAUSES => {
+            clauses.push(format!("{} {}", names(&same), predicate(CardState::Unchanged, n)));
+        }
+        n => clauses.push(format!("{} {}", thousands(n as u64), predicate(CardState::Unchanged, n))),
     }
     let lead = if cards.len() > 1 { format!("{}: ", count(cards.len(), "stage")) } else { String::new() };
     format!("{lead}{}", clauses.join("; "))
@@ -227,11 +246,14 @@ fn tally(cards: &[&Card]) -> Vec<String> {
         }
     }
     states.sort_by_key(|state| (rank(*state), word(*state)));
-    let mut clauses: Vec<String> =
-        states.iter().map(|state| predicate(*state, cards.iter().filter(|c| c.state == *state).count())).collect();
+    let tell = |state: &CardState| {
+        let n = cards.iter().filter(|c| c.state == *state).count();
+        format!("{} {}", thousands(n as u64), predicate(*state, n))
+    };
+    let mut clauses: Vec<String> = states.iter().map(tell).collect();
     let losing = cards.iter().filter(|c| pending(c).is_some_and(|p| !facts::destroys(p).is_empty())).count();
     if losing > 0 {
-        clauses.push(format!("{} would lose data or stacks", thousands(losing as u64)));
+        clauses.push(format!("deploying {} of them deletes data or stacks", thousands(losing as u64)));
     }
     clauses
 }
@@ -253,12 +275,10 @@ pub fn plain(text: &str, chars: usize) -> String {
     if chars == 0 { head } else { format!("{head}…") }
 }
 
-/// `2026-11-30 14:00 UTC` of an RFC 3339 time in UTC; others stay as they are.
-pub fn moment(time: &str) -> String {
-    let time = clean(time);
-    let parts = time.strip_suffix('Z').and_then(|t| t.split_once('T'));
-    match parts.and_then(|(day, clock)| clock.get(..5).map(|clock| (day, clock))) {
-        Some((day, clock)) => format!("{day} {clock} UTC"),
-        None => time.clone(),
-    }
+/// `2026-11-30 14:00 UTC` of an RFC 3339 time in UTC; nothing for what is none.
+pub fn moment(time: &str) -> Option<String> {
+    let (day, clock) = time.strip_suffix('Z')?.split_once('T')?;
+    let clock = clock.get(..5)?;
+    let plain = |text: &str| text.chars().all(|c| c.is_ascii_digit() || matches!(c, '-' | ':'));
+    (day.len() == 10 && plain(day) && plain(clock)).then(|| format!("{day} {clock} UTC"))
 }

@@ -17,10 +17,11 @@ use super::markdown::escape::{code_within, length};
 use super::markdown::fit::{Budget, chop};
 use super::markdown::stack::Fold;
 
-pub(super) use body::{body, whole};
+pub(super) use body::{Layout, Table, body, whole};
+pub(super) use failure::block;
 
-/// A stage's name has at most 40 characters, an app's should not have more than this.
-const NAME_CHARS: usize = 60;
+/// A stage's name has at most 40 characters; with its app it should not have more than this.
+const NAME_CHARS: usize = 100;
 
 /// What the comment needs to know beside the cards.
 #[derive(Clone, Debug)]
@@ -52,8 +53,10 @@ pub fn comment(cards: &[Card], frame: &Frame<'_>, limit_chars: usize) -> String 
     let foot = next::foot(&cards, frame.prefix);
     let whole = whole(&cards, frame.full_url);
     let mut budget = Budget::new(limit_chars, &format!("{head}{foot}{whole}"));
-    let body = match cards.iter().any(|c| c.state != CardState::Unchanged) {
-        true => body(&cards, &mut budget, Fold::Closed, &whole),
+    // an unchanged preview still has an address
+    let has_more = |c: &&Card| c.state != CardState::Unchanged || c.url.is_some() || c.expires.is_some();
+    let body = match cards.iter().any(has_more) {
+        true => body(&cards, &mut budget, Layout { table: Table::Shown, sections: Fold::Closed, whole: &whole }),
         false => String::new(),
     };
     let text = format!("{head}{body}{foot}");

@@ -11,7 +11,7 @@ pub use result::{applied, failure};
 
 use self::escape::{code, text};
 use self::fit::{Budget, LeftOut, minimal};
-use self::stack::{Details, Fold};
+use self::stack::{Details, Fold, Tense};
 use super::facts::{self, Counts, Danger};
 use super::text::thousands;
 
@@ -39,7 +39,7 @@ pub fn plan_with(plan: &Plan, limit_chars: usize, next: &str) -> String {
     // what is important takes its room first
     let (dangers, missing) = dangers(plan, &mut budget);
     left.dangers = missing;
-    let mut details = Details::of(plan, Fold::Closed);
+    let mut details = Details::of(plan, Fold::Closed, Tense::Future);
     details.add_dangers(&mut budget);
     // the table may not eat the room of all other details
     let mut share = budget.split(60);

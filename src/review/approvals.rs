@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use self::stand_in::Owners;
 use super::Office;
 use super::rights::{self, Register, Wish};
 use super::seat::Seat;
 use crate::config::{ApplyRule, Codeowners, Stage};
 use crate::error::{Error, Result};
+use crate::forge::codeowners::{self, Owners};
 use crate::forge::{AccountKind, Actor, Login, Pull, PullState};
 use crate::github::Membership;
 use crate::pipeline;
@@ -15,8 +15,6 @@ use crate::plan::Plan;
 use crate::plan::card::Approvals;
 use crate::plan::state::Approval;
 
-/// Where the forge looks for the owners of files, in this order; only the first one counts.
-const OWNERS_FILES: [&str; 3] = [".github/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS"];
 /// The forge lists no more files of a pull request.
 const MOST_FILES: usize = 3_000;
 /// So many groups of owners are named; a comment has a limit.
@@ -163,7 +161,7 @@ async fn owned(office: &Office, pull: Option<&Pull>) -> Result<Owned> {
         PullState::Merged => pull.base.revision.as_str(),
         PullState::Open | PullState::Closed => pull.base.branch.as_str(),
     };
-    for path in OWNERS_FILES {
+    for path in codeowners::PLACES {
         if let Some(text) = office.github.file(path, at).await? {
             let files = office.github.changed_files(pull.number).await?;
             return Ok(group(&Owners::parse(&text), files));
@@ -236,21 +234,6 @@ fn missing(owned: &Owned, agreed: &BTreeSet<String>) -> Vec<String> {
     lines
 }
 
-/// Until `forge::codeowners` is there.
-mod stand_in {
-    pub struct Owners;
-
-    impl Owners {
-        pub fn parse(_text: &str) -> Owners {
-            Owners
-        }
-
-        pub fn of(&self, _path: &str) -> &[String] {
-            &[]
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -290,6 +273,22 @@ mod tests {
 
     fn agreed(owners: &[&str]) -> BTreeSet<String> {
         owners.iter().map(|&o| o.to_owned()).collect()
+    }
+
+    #[test]
+    fn files_with_the_same_owners_belong_together() {
+        let owners = Owners::parse("* @ana\n/stacks/ @acme/data @ben\n/docs/\n");
+        let files = ["README.md", "stacks/a.ts", "docs/x.md", "stacks/b/c.ts"].map(str::to_owned).to_vec();
+        let expected: &[(&[&str], &[&str])] =
+            &[(&["@ana"], &["README.md"]), (&["@acme/data", "@ben"], &["stacks/a.ts", "stacks/b/c.ts"])];
+        assert_eq!(group(&owners, files), owned(expected));
+    }
+
+    #[test]
+    fn a_list_of_files_that_was_cut_off_is_not_enough() {
+        let files = (0..MOST_FILES).map(|n| format!("{n}.ts")).collect();
+        let lines = missing(&group(&Owners::parse(""), files), &BTreeSet::new());
+        assert_eq!(lines, ["the owners of all files: the pull request changes more files than can be listed"]);
     }
 
     #[test]

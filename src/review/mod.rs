@@ -1,8 +1,10 @@
 //! What an event of the forge means for stages: which are planned, deployed or removed, and what is told about it.
 
 pub mod approvals;
+pub mod ask;
 pub mod board;
 pub mod commands;
+pub mod ground;
 pub mod promote;
 pub mod pull;
 pub mod push;
@@ -11,6 +13,7 @@ pub mod rights;
 pub mod seat;
 pub mod spot;
 pub mod sweep;
+pub mod trust;
 pub mod url;
 pub mod work;
 
@@ -114,7 +117,17 @@ pub async fn handle(office: &Office, event: &ForgeEvent) -> Result<Handled> {
         ForgeEvent::Pull { pull, .. } => pull::reconcile(office, pull.number, &Target::default(), Aim::Rule).await,
         ForgeEvent::MergeGroup { revision, base, .. } => push::queued(office, base, revision).await,
         ForgeEvent::Other { name, why } => Ok(Handled::note(format!("{name}: {why}"))),
-        _ => Ok(Handled::default()),
+        ForgeEvent::Comment { action, number, comment, by, .. } => {
+            commands::comment(office, *action, *number, comment, by).await
+        }
+        ForgeEvent::Button { identifier, external_id, revision, by, .. } => {
+            commands::button(office, identifier, external_id, revision, by).await
+        }
+        ForgeEvent::Deleted { git_ref, .. } => sweep::deleted(office, git_ref).await,
+        ForgeEvent::Schedule { .. } => sweep::sweep(office).await,
+        ForgeEvent::Dispatch { stage, command, git_ref, by, .. } => {
+            commands::dispatch(office, stage.as_deref(), command.as_deref(), git_ref, by).await
+        }
     }
 }
 

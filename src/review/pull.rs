@@ -6,7 +6,7 @@ use super::board::Board;
 use super::seat::{self, Room, Seat};
 use super::spot::Spot;
 use super::work::{self, Aim};
-use super::{Code, Handled, Office, StageResult, commands, report, sweep};
+use super::{Code, Handled, Office, StageResult, report, sweep, trust};
 use crate::command::Target;
 use crate::config::GitRef;
 use crate::error::{Error, Result};
@@ -68,8 +68,14 @@ pub async fn reconcile(office: &Office, number: u64, only: &Target, aim: Aim) ->
 }
 
 async fn opened(office: &Office, pull: &Pull, only: &Target, aim: Aim) -> Result<Handled> {
-    let room = match open(office, pull).await {
-        Ok(room) => room,
+    let opened = async {
+        let why = distrust(office, pull).await?;
+        // what a stranger's commit holds is not even fetched: which stages there are is seen at the base
+        let at = if why.is_some() { &pull.base.revision } else { &pull.head.revision };
+        Ok((open_at(office, pull, at).await?, why))
+    };
+    let (room, why) = match opened.await {
+        Ok(opened) => opened,
         Err(error) => return untold(office, pull, error).await,
     };
     let board = match Board::new(office, &room, pull) {
@@ -82,7 +88,7 @@ async fn opened(office: &Office, pull: &Pull, only: &Target, aim: Aim) -> Result
         handled.notes.push(what);
         return Ok(handled);
     }
-    if let Some(why) = distrust(office, pull).await? {
+    if let Some(why) = why {
         handled.stages = board.spots.iter().map(|spot| waiting(&board, spot, &why)).collect();
     } else {
         let spots = board.spots.iter().filter(|spot| is_meant(spot, only));
@@ -105,7 +111,7 @@ pub fn is_meant(spot: &Spot, only: &Target) -> bool {
 
 /// `pull_request_target` runs nothing: it only says of a stranger's pull request what it waits for.
 async fn is_to_be_told(office: &Office, pull: &Pull) -> Result<bool> {
-    Ok(pull.state == PullState::Open && pull.origin() != Origin::Own && !commands::trusted(office, pull).await?)
+    Ok(pull.state == PullState::Open && pull.origin() != Origin::Own && !trust::trusted(office, pull).await?)
 }
 
 /// Why nothing of the pull request may run, if nothing may.
@@ -115,7 +121,7 @@ async fn distrust(office: &Office, pull: &Pull) -> Result<Option<String>> {
         Origin::Fork(fork) => format!("it comes from {fork}"),
         Origin::DeletedFork => "its repository was deleted".to_owned(),
     };
-    if office.settings.code == Code::MayRun && commands::trusted(office, pull).await? {
+    if office.settings.code == Code::MayRun && trust::trusted(office, pull).await? {
         return Ok(None);
     }
     Ok(Some(format!("{from}: nothing of it runs before a maintainer approves commit {}", pull.head.revision.short())))

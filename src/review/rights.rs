@@ -160,9 +160,14 @@ impl Asking<'_> {
         let (list, login) = (self.listed().join(", "), &self.actor.login);
         match named {
             Named::Yes => Ok(()),
-            Named::No => Err(self
-                .refused(format!("@{login} is not among those who may: {list}"))
-                .next(format!("ask one of them; {} of the stage, in offshoot.yml, says who may", self.key()))),
+            Named::No => {
+                let mut next = format!("ask one of them; {} of the stage, in offshoot.yml, says who may", self.key());
+                // to some tokens a team that they may not see looks like one with nobody in it
+                if self.listed().iter().any(|name| matches!(listed(name), Listed::Team { .. })) {
+                    next.push_str("; a token without `members: read` sees nobody in a team");
+                }
+                Err(self.refused(format!("@{login} is not among those who may: {list}")).next(next))
+            }
             Named::Unseen(teams) => {
                 let teams = teams.join(", ");
                 let what = format!(
@@ -251,11 +256,11 @@ mod tests {
         assert_eq!(said(Wish::Deploy, |a| a.is_listed(&Named::Yes)), "may");
         insta::assert_snapshot!(said(Wish::Deploy, |a| a.is_listed(&Named::No)), @"
         deploying stage prod: @mallory is not among those who may: @ana, @acme/platform
-        next: ask one of them; `deployers` of the stage, in offshoot.yml, says who may
+        next: ask one of them; `deployers` of the stage, in offshoot.yml, says who may; a token without `members: read` sees nobody in a team
         ");
         insta::assert_snapshot!(said(Wish::Approve, |a| a.is_listed(&Named::No)), @"
         approving a plan of stage prod: @mallory is not among those who may: @acme/security
-        next: ask one of them; `approvals.from` of the stage, in offshoot.yml, says who may
+        next: ask one of them; `approvals.from` of the stage, in offshoot.yml, says who may; a token without `members: read` sees nobody in a team
         ");
     }
 

@@ -6,6 +6,10 @@ mod fake_selftest_nested;
 mod fake_selftest_services;
 mod fake_selftest_states;
 
+#[path = "../forge/mod.rs"]
+mod forge;
+mod forge_selftest;
+
 mod world;
 
 mod app_program;

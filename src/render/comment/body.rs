@@ -22,9 +22,25 @@ type Part = fn(&[&Card], &mut Budget) -> (String, usize);
 /// What stands for all stages, in order of importance, with the share of the room that each may take at first.
 const PARTS: [(Part, usize); 4] = [(table, 35), (dangers, 50), (failures, 60), (remarks, 60)];
 
+/// Whether the table of stages is wanted; one stage alone needs none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Table {
+    Shown,
+    Hidden,
+}
+
+/// How the text is laid out.
+#[derive(Clone, Copy, Debug)]
+pub struct Layout<'a> {
+    pub table: Table,
+    pub sections: Fold,
+    /// Where everything can be read: see [`whole`].
+    pub whole: &'a str,
+}
+
 /// Table, dangers, failures, remarks, a section for each stage, and what was left out with where it is ([`whole`], whose
 /// room the budget holds already).
-pub fn body(cards: &[&Card], budget: &mut Budget, fold: Fold, whole: &str) -> String {
+pub fn body(cards: &[&Card], budget: &mut Budget, layout: Layout<'_>) -> String {
     let mut parts = PARTS.map(|(part, percent)| {
         let mut share = budget.split(percent);
         let made = part(cards, &mut share);
@@ -38,19 +54,24 @@ pub fn body(cards: &[&Card], budget: &mut Budget, fold: Fold, whole: &str) -> St
             *made = part(cards, budget);
         }
     }
+    if layout.table == Table::Hidden
+        && let Some(table) = parts.first_mut()
+    {
+        budget.release(&table.0);
+        *table = (String::new(), 0);
+    }
     let [(table, stages), (dangers, danger_lines), (failures, failed), (remarks, remarks_left)] = parts;
     let mut left =
         LeftOut { stages, dangers: danger_lines, failures: failed, remarks: remarks_left, ..LeftOut::default() };
-    let sections = sections(cards, budget, fold, &mut left);
-    let sentence = left.sentence(whole);
+    let sections = sections(cards, budget, layout.sections, &mut left);
+    let sentence = left.sentence(layout.whole);
     format!("{table}{dangers}{failures}{remarks}{sections}{sentence}")
 }
 
 fn sections(cards: &[&Card], budget: &mut Budget, fold: Fold, left: &mut LeftOut) -> String {
     let apps = Apps::of(cards);
     let mut sections: Vec<Section<'_>> = cards.iter().filter_map(|card| Section::of(card, apps, fold)).collect();
-    for step in [Section::begin, Section::add_dangers, Section::add_tables, Section::add_notable, Section::add_the_rest]
-    {
+    for step in [Section::add_dangers, Section::add_tables, Section::add_notable, Section::add_the_rest] {
         fairly(&mut sections, budget, step);
     }
     sections.into_iter().map(|section| section.finish(left)).collect()

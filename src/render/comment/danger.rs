@@ -1,7 +1,7 @@
 //! What is to be read before anything else, over all stages: lost data, deleted stacks, replacements, growing access.
 
-use crate::plan::card::Card;
-use crate::plan::{IamChange, IamKind, NetworkChange, Plan, StackAction, StackPlan};
+use crate::plan::card::{Card, StageRole};
+use crate::plan::{IamChange, IamKind, NetworkChange, Plan, Sign, StackAction, StackPlan};
 use crate::render::cards::{self, Apps};
 use crate::render::facts::{self, Danger};
 use crate::render::markdown;
@@ -24,7 +24,7 @@ pub fn dangers(cards: &[&Card], budget: &mut Budget) -> (String, usize) {
     };
     let losing: Vec<Group> = pending.iter().map(|(card, plan)| lost(card, plan, apps)).collect();
     let other: Vec<Group> = pending.iter().map(|(card, plan)| moved(&lead(card), plan)).collect();
-    let access: Vec<Group> = pending.iter().map(|(card, plan)| access(&lead(card), plan)).collect();
+    let access: Vec<Group> = pending.iter().map(|(card, plan)| access(&lead(card), card, plan)).collect();
     let (alert, mut missing) = in_turns("\n> [!CAUTION]\n", &losing, budget);
     // the quote's empty line parts the stages, it does not open the alert
     let mut out = alert.replacen("> [!CAUTION]\n>\n", "> [!CAUTION]\n", 1);
@@ -48,8 +48,13 @@ fn moved(lead: &str, plan: &Plan) -> Group {
     Group { heading: String::new(), items: other.iter().map(item).collect() }
 }
 
-fn access(lead: &str, plan: &Plan) -> Group {
-    let items = plan.stacks.iter().filter_map(|stack| {
+/// Nobody had less before in a new stack of a preview.
+fn is_new_preview(card: &Card, stack: &StackPlan) -> bool {
+    card.role == StageRole::Preview && stack.action == StackAction::Create
+}
+
+fn access(lead: &str, card: &Card, plan: &Plan) -> Group {
+    let items = plan.stacks.iter().filter(|stack| !is_new_preview(card, stack)).filter_map(|stack| {
         let words = facts::broadening(stack);
         let line = format!("- {lead}{}: {words}\n", code(&stack.name));
         // a new stack needs access to work at all: its details have it
@@ -75,7 +80,6 @@ fn short(value: &str) -> String {
 }
 
 fn grant(change: &IamChange) -> String {
-    use crate::plan::Sign;
     if change.kind == IamKind::Managed {
         return format!("policy {} for {}", short(&change.action), short(&change.resource));
     }

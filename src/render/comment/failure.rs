@@ -1,12 +1,12 @@
 //! What failed, never folded: root cause, place, the state that is left, the next command and the run's log.
 
 use crate::plan::card::{Card, CardState, Trouble};
-use crate::plan::outcome::Ended;
+use crate::plan::outcome::{Ended, Failure};
 use crate::render::cards::{self, Apps};
 use crate::render::markdown::escape::{advice, code, link, text};
 use crate::render::markdown::fit::Budget;
 use crate::render::markdown::result::{self, Words};
-use crate::render::text::list;
+use crate::render::text::first;
 
 use super::show;
 use super::turns::{Group, Item, in_turns};
@@ -44,10 +44,24 @@ fn of_stacks(card: &Card, stages: usize, apps: Apps) -> Vec<Item> {
     stacks
         .filter_map(|stack| {
             let failure = stack.failure.as_ref()?;
+            let failure = &Failure { next: without_shell(&failure.next), ..failure.clone() };
             let block = |words| format!("{}{}", result::failed(&lead, stack, failure, words), log(card));
             Some(Item { full: block(Words::Most), short: Some(block(Words::Few)) })
         })
         .collect()
+}
+
+/// In a pull request nobody types `offshoot deploy` into a shell; what to type stands at the end.
+pub fn without_shell(next: &str) -> String {
+    let again = |command: &str| matches!(command, "deploy" | "deploy --resume" | "remove");
+    match (next.rsplit_once(": offshoot "), next.strip_prefix("offshoot ")) {
+        (_, Some(command)) if again(command) => "try again".to_owned(),
+        (Some((before, command)), _) if again(command) => match before.strip_suffix(", then") {
+            Some(first) => format!("{first}, then try again"),
+            None => format!("{before}: try again"),
+        },
+        _ => next.to_owned(),
+    }
 }
 
 fn shows_stacks(card: &Card) -> bool {
@@ -66,16 +80,17 @@ fn of_trouble(names: &[String], card: &Card, trouble: &Trouble, words: Words) ->
         CardState::RemoveFailed => "removed",
         _ => "deployed",
     };
+    format!("{}{}", block(&format!("{} could not be {verb}", first(names, 5)), trouble, words), log(card))
+}
+
+/// An error under a heading: what was being done, what was found, where, and what to do next.
+pub fn block(heading: &str, trouble: &Trouble, words: Words) -> String {
     let doing = if trouble.doing.is_empty() { String::new() } else { format!(": {}", text(&trouble.doing)) };
-    let mut out =
-        format!("\n**{} could not be {verb}**{doing}\n\n{}", list(names), result::reason(&said(trouble), words));
-    out.push_str(&after(trouble));
-    out.push_str(&log(card));
-    out
+    format!("\n**{heading}**{doing}\n\n{}{}", result::reason(&said(trouble), words), after(trouble))
 }
 
 /// What was found, and because of what; a cause that was said already is left out.
-pub fn said(trouble: &Trouble) -> String {
+fn said(trouble: &Trouble) -> String {
     let mut said = trouble.what.clone();
     for cause in trouble.causes.iter().take(16) {
         if !cause.trim().is_empty() && !said.contains(cause.trim()) {
@@ -86,13 +101,13 @@ pub fn said(trouble: &Trouble) -> String {
 }
 
 /// Place, next step and code.
-pub fn after(trouble: &Trouble) -> String {
+fn after(trouble: &Trouble) -> String {
     let mut out = String::new();
     if let Some((file, line, column)) = &trouble.place {
         out.push_str(&format!("\nAt {}\n", code(&format!("{file}:{line}:{column}"))));
     }
     if let Some(next) = &trouble.next {
-        out.push_str(&format!("\nNext: {}\n", advice(next)));
+        out.push_str(&format!("\nNext: {}\n", advice(&without_shell(next))));
     }
     if !trouble.code.is_empty() {
         out.push_str(&format!("\nCode: {}\n", code(&trouble.code)));

@@ -2,14 +2,17 @@
 
 use crate::plan::StackAction;
 use crate::plan::card::{Card, CardState, StageRole};
+use crate::plan::outcome::Ended;
 use crate::render::cards::{self, Apps};
 use crate::render::markdown::escape::code_within;
-use crate::render::text::{clean, count};
+use crate::render::text::{clean, count, first};
 
 use super::remark::from;
 
-/// More commands than this are not read; the rest is counted.
-const MOST: usize = 6;
+/// More lines than this are not read; what is urgent stands first.
+const MOST_LINES: usize = 6;
+/// So many stages are named for one command; the others are counted.
+const MOST: usize = 3;
 /// A command is shown whole unless a name in it is hostile.
 const COMMAND_CHARS: usize = 160;
 
@@ -20,27 +23,25 @@ struct Step {
     about: String,
 }
 
-/// The commands, and a folded line of help.
+/// The commands, and a folded line of help. Stages that want the same share a line.
 pub fn foot(cards: &[&Card], prefix: &str) -> String {
     let apps = Apps::of(cards);
     let mut order: Vec<&Card> = cards.to_vec();
     order.sort_by_key(|c| cards::rank(c.state));
-    let mut steps: Vec<Step> = Vec::new();
-    for card in order {
-        for step in of(card, apps) {
-            if !steps.iter().any(|s| s.command == step.command) {
-                steps.push(step);
-            }
+    let mut lines: Vec<(String, Vec<String>)> = Vec::new();
+    for step in order.into_iter().flat_map(|card| of(card, apps)) {
+        match lines.iter_mut().find(|(about, _)| *about == step.about) {
+            Some((_, commands)) if commands.contains(&step.command) => {}
+            Some((_, commands)) => commands.push(step.command),
+            None => lines.push((step.about, vec![step.command])),
         }
     }
     let mut out = String::new();
-    for (i, step) in steps.iter().take(MOST).enumerate() {
-        let command = code_within(&format!("{prefix} {}", step.command), COMMAND_CHARS);
+    for (i, (about, commands)) in lines.iter().take(MOST_LINES).enumerate() {
+        let show = |command: &String| code_within(&format!("{prefix} {command}"), COMMAND_CHARS);
+        let commands: Vec<String> = commands.iter().map(show).collect();
         out.push_str(if i == 0 { "\n**What to type next**\n\n" } else { "" });
-        out.push_str(&format!("- {command}: {}\n", step.about));
-    }
-    if steps.len() > MOST {
-        out.push_str(&format!("- and {} for other stages\n", count(steps.len() - MOST, "command")));
+        out.push_str(&format!("- {}: {about}\n", first(&commands, MOST)));
     }
     out + &help(prefix)
 }
@@ -61,7 +62,8 @@ fn of(card: &Card, apps: Apps) -> Vec<Step> {
     let retry = || step(format!("retry {stage}"), "tries the same commit again");
     let plan = || step(format!("plan {stage}"), "makes a new plan");
     match card.state {
-        CardState::Unchanged | CardState::Removed => Vec::new(),
+        CardState::Removed => Vec::new(),
+        CardState::Unchanged if card.expires.is_none() => Vec::new(),
         CardState::Planned => vec![deploy(card, &stage, "deploys exactly this plan")],
         CardState::NeedsApproval => {
             let about = format!("approves exactly this plan; asked of {}", from(&card.approvals));
@@ -73,13 +75,15 @@ fn of(card: &Card, apps: Apps) -> Vec<Step> {
         }
         CardState::Planning => vec![step(format!("cancel {stage}"), "stops it")],
         CardState::Deploying => vec![step(format!("cancel {stage}"), "begins no further stack")],
-        CardState::Deployed => deployed(card),
+        CardState::Deployed | CardState::Unchanged => deployed(card, &stage),
         CardState::PlanFailed | CardState::DeployFailed => vec![retry()],
         CardState::Refused => match code(card) {
             c if c.starts_with("lock.") => {
                 vec![retry(), step(format!("unlock {stage}"), "takes the lock away from a run that is gone")]
             }
             c if c.starts_with("plan.") || c.starts_with("approval.") => vec![plan()],
+            // it was closed or pushed to meanwhile: nothing is asked of anybody
+            c if c.starts_with("review.") => Vec::new(),
             c if c.contains("draft") => vec![deploy(card, &stage, "deploys exactly this plan")],
             _ => vec![retry()],
         },
@@ -99,8 +103,14 @@ fn deploy(card: &Card, stage: &str, about: &str) -> Step {
     Step { command: format!("deploy {stage}{prune}"), about: format!("{about}{more}") }
 }
 
-fn deployed(card: &Card) -> Vec<Step> {
+fn deployed(card: &Card, stage: &str) -> Vec<Step> {
     let mut steps = Vec::new();
+    let outcomes = card.applied.iter().flat_map(|a| &a.stacks);
+    let kept = outcomes.filter(|s| s.action == StackAction::Delete && s.ended == Ended::Skipped).count();
+    if kept > 0 {
+        let about = format!("also deletes {} that the app no longer has", count(kept, "stack"));
+        steps.push(Step { command: format!("deploy {stage} --prune"), about });
+    }
     if card.role == StageRole::Preview {
         if card.expires.is_some() {
             steps.push(Step { command: "extend 24h".into(), about: "keeps the preview a day longer".into() });

@@ -2,37 +2,43 @@
 
 use crate::plan::card::{Approvals, Card, CardState};
 use crate::render::cards::{self, Apps};
-use crate::render::markdown::escape::{advice, code_within, link, text};
+use crate::render::markdown::escape::{advice, code_within, link};
 use crate::render::markdown::fit::Budget;
 use crate::render::text::{count, first};
 
+use super::failure::without_shell;
 use super::show;
 use super::turns::{Group, Item, in_turns};
 
-/// One bullet for each stage that has something to say; and how many found no room.
+/// One paragraph for each stage that has something to say, or for several that say the same; and how many found no room.
 pub fn remarks(cards: &[&Card], budget: &mut Budget) -> (String, usize) {
     let apps = Apps::of(cards);
-    let group = |card: &&Card| {
-        let sentences = sentences(card);
-        let line = format!("- {}: {}\n", show(&cards::name(card, apps)), sentences.join(" "));
-        let items = if sentences.is_empty() { Vec::new() } else { vec![Item::new(line)] };
-        Group { heading: String::new(), items }
-    };
-    let groups: Vec<Group> = cards.iter().map(group).collect();
-    in_turns("\n", &groups, budget)
+    let mut said: Vec<(String, Vec<String>)> = Vec::new();
+    for card in cards {
+        let (sentences, name) = (sentences(card).join(" "), show(&cards::name(card, apps)));
+        match said.iter_mut().find(|(text, _)| *text == sentences) {
+            _ if sentences.is_empty() => {}
+            Some((_, names)) => names.push(name),
+            None => said.push((sentences, vec![name])),
+        }
+    }
+    let paragraph = |(text, names): &(String, Vec<String>)| Item::new(format!("\n{}: {text}\n", first(names, 5)));
+    let groups: Vec<Group> =
+        said.iter().map(|one| Group { heading: String::new(), items: vec![paragraph(one)] }).collect();
+    in_turns("", &groups, budget)
 }
 
 fn sentences(card: &Card) -> Vec<String> {
     if card.state == CardState::Unchanged {
         return Vec::new();
     }
-    let mut out: Vec<String> = card.why.iter().map(|why| stop(&text(&one_line(why)))).collect();
+    let mut out: Vec<String> = card.why.iter().map(|why| stop(&advice(&one_line(why)))).collect();
     let held = matches!(card.state, CardState::Refused | CardState::Cancelled);
     if let Some(trouble) = card.trouble.as_ref().filter(|_| held) {
         if card.why.is_none() {
-            out.push(stop(&text(&one_line(&trouble.what))));
+            out.push(stop(&advice(&one_line(&trouble.what))));
         }
-        out.extend(trouble.next.iter().map(|next| format!("Next: {}", stop(&advice(&one_line(next))))));
+        out.extend(trouble.next.iter().map(|next| format!("Next: {}", stop(&advice(&one_line(&without_shell(next)))))));
     }
     out.extend(approvals(card));
     if matches!(card.state, CardState::Planning | CardState::Deploying) {
@@ -70,16 +76,15 @@ fn approvals(card: &Card) -> Vec<String> {
     }
     let mut out = Vec::new();
     let by: Vec<String> = approvals.given.iter().map(|a| code_within(&a.by, 80)).collect();
-    match (approvals.missing(), by.is_empty()) {
+    match (approvals.missing_by_count(), by.is_empty()) {
         (0, true) => {}
         (0, false) => out.push(format!("Approved by {}.", first(&by, 5))),
         (n, true) => out.push(format!("{} missing, from {}.", count(n as usize, "approval"), from(approvals))),
-        (n, false) => out.push(format!(
-            "Approved by {}; {} more missing, from {}.",
-            first(&by, 5),
-            count(n as usize, "approval"),
-            from(approvals)
-        )),
+        (n, false) => out.push(format!("Approved by {}; {n} more missing, from {}.", first(&by, 5), from(approvals))),
+    }
+    if !approvals.owners_missing.is_empty() {
+        let lines: Vec<String> = approvals.owners_missing.iter().map(|line| code_within(line, 200)).collect();
+        out.push(format!("Owners of changed files have not approved: {}.", first(&lines, 5)));
     }
     if approvals.dismissed > 0 {
         let verb = if approvals.dismissed == 1 { "does" } else { "do" };

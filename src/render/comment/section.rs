@@ -8,7 +8,7 @@ use crate::render::facts;
 use crate::render::markdown::escape::{code, html_code_within, text};
 use crate::render::markdown::fit::{Budget, LeftOut};
 use crate::render::markdown::result::{OUTPUTS, RESULTS, output_rows, timeless_row};
-use crate::render::markdown::stack::{Details, Fold};
+use crate::render::markdown::stack::{Details, Fold, Tense};
 use crate::render::markdown::{self, STACKS};
 use crate::render::outcome;
 
@@ -52,7 +52,7 @@ impl Block {
 /// One stage with everything that can be shown of it.
 pub struct Section<'a> {
     opening: String,
-    /// Whether there was room for it at all.
+    /// Whether anything of it found room.
     open: bool,
     details: Option<Details<'a>>,
     table: Block,
@@ -74,19 +74,21 @@ impl<'a> Section<'a> {
         }
         let changed: Vec<&StackPlan> = plan.map(facts::changed).unwrap_or_default();
         let inner = if changed.len() == 1 { Fold::Open } else { Fold::Closed };
+        let tense = if card.state == CardState::Deployed { Tense::Past } else { Tense::Future };
         let rows = plan.into_iter().flat_map(|plan| {
             facts::changed(plan).into_iter().map(move |stack| (facts::weight(stack), markdown::row(plan, stack)))
         });
+        let removal = card.state == CardState::RemoveFailed;
         let results = applied.into_iter().flat_map(|a| &a.stacks).filter(|s| s.ended != Ended::Unchanged);
         let outputs = card.outputs.iter().flat_map(|(stack, outputs)| output_rows(stack, outputs));
         let notes = plan.iter().flat_map(|p| &p.notes).chain(applied.into_iter().flat_map(|a| &a.notes));
         Some(Section {
             opening: opening(card, plan, apps, fold),
             open: false,
-            details: plan.map(|plan| Details::of(plan, inner)),
+            details: plan.map(|plan| Details::of(plan, inner, tense)),
             table: Block::new(STACKS, rows),
             results: Block::new(
-                &format!("\n**Last deploy**\n{RESULTS}"),
+                &format!("\n**{}**\n{RESULTS}", if removal { "Last removal" } else { "Last deploy" }),
                 results.map(|s| (u8::from(s.ended != Ended::Done), timeless_row(s))),
             ),
             outputs: Block::new(
@@ -97,38 +99,49 @@ impl<'a> Section<'a> {
         })
     }
 
-    pub fn begin(&mut self, budget: &mut Budget) {
-        self.open = self.open || budget.take(&format!("{}{CLOSE}", self.opening));
-    }
-
     pub fn add_dangers(&mut self, budget: &mut Budget) {
-        if let Some(details) = self.details.as_mut().filter(|_| self.open) {
-            details.add_dangers(budget);
-        }
+        self.add(budget, |section, budget| section.detail(Details::add_dangers, budget));
     }
 
     pub fn add_tables(&mut self, budget: &mut Budget) {
-        if self.open {
+        self.add(budget, |section, budget| {
             // one long table may not eat the room of the others
-            for (block, percent) in
-                [(&mut self.results, 60), (&mut self.table, 60), (&mut self.outputs, 60), (&mut self.notes, 100)]
-            {
+            let blocks = [&mut section.results, &mut section.table, &mut section.outputs, &mut section.notes];
+            for (block, percent) in blocks.into_iter().zip([60, 60, 60, 100]) {
                 let mut share = budget.split(percent);
                 block.fill(&mut share);
                 budget.give_back(share);
             }
-        }
+        });
     }
 
     pub fn add_notable(&mut self, budget: &mut Budget) {
-        if let Some(details) = self.details.as_mut().filter(|_| self.open) {
-            details.add_notable(budget);
-        }
+        self.add(budget, |section, budget| section.detail(Details::add_notable, budget));
     }
 
     pub fn add_the_rest(&mut self, budget: &mut Budget) {
-        if let Some(details) = self.details.as_mut().filter(|_| self.open) {
-            details.add_the_rest(budget);
+        self.add(budget, |section, budget| section.detail(Details::add_the_rest, budget));
+    }
+
+    fn detail(&mut self, add: fn(&mut Details<'a>, &mut Budget), budget: &mut Budget) {
+        if let Some(details) = &mut self.details {
+            add(details, budget);
+        }
+    }
+
+    /// Opens the section with the first thing that finds room in it; an empty one helps nobody.
+    fn add(&mut self, budget: &mut Budget, step: impl FnOnce(&mut Self, &mut Budget)) {
+        let frame = format!("{}{CLOSE}", self.opening);
+        if self.open {
+            step(self, budget);
+        } else if budget.take(&frame) {
+            step(self, budget);
+            let blocks = [&self.results, &self.table, &self.outputs, &self.notes];
+            self.open =
+                blocks.iter().any(|b| !b.shown.is_empty()) || self.details.as_ref().is_some_and(|d| !d.is_empty());
+            if !self.open {
+                budget.release(&frame);
+            }
         }
     }
 

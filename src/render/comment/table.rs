@@ -3,7 +3,7 @@
 use crate::plan::card::{Card, CardState};
 use crate::render::cards::{self, Apps};
 use crate::render::facts;
-use crate::render::markdown::escape::{code, link_or_code, text};
+use crate::render::markdown::escape::{code, link_or_code};
 use crate::render::markdown::fit::Budget;
 
 use super::show;
@@ -74,7 +74,7 @@ fn row(card: &Card, columns: &Columns) -> String {
     }
     if columns.expires {
         let expires = card.expires.as_deref().filter(|_| card.state != CardState::Removed);
-        cells.push(expires.map(|time| text(&cards::plain(&cards::moment(time), 40))).unwrap_or_default());
+        cells.push(expires.map(|time| cards::moment(time).unwrap_or_else(|| show(time))).unwrap_or_default());
     }
     format!("| {} |\n", cells.join(" | "))
 }
@@ -83,7 +83,11 @@ fn state(card: &Card) -> String {
     let word = cards::word(card.state);
     match card.state {
         CardState::NeedsApproval if card.approvals.needed > 1 => {
-            format!("{word} ({} of {})", card.approvals.needed - card.approvals.missing(), card.approvals.needed)
+            format!(
+                "{word} ({} of {})",
+                card.approvals.needed.saturating_sub(card.approvals.missing_by_count()),
+                card.approvals.needed
+            )
         }
         _ => word.to_owned(),
     }

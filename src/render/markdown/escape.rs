@@ -59,9 +59,12 @@ fn entities(text: &str) -> String {
 
 /// A sentence for a paragraph, a list item or a table cell.
 pub fn text(text: &str) -> String {
-    let text = clip(text, TEXT_CHARS);
+    prose(&clip(text, TEXT_CHARS), true)
+}
+
+/// [`text`] of what is clean and short already; `leading` where it may stand at the beginning of a line.
+fn prose(text: &str, mut leading: bool) -> String {
     let mut out = String::with_capacity(text.len() + 16);
-    let mut leading = true;
     for c in text.chars() {
         let begins = leading;
         leading = begins && (c.is_ascii_digit() || c == ' ');
@@ -84,14 +87,28 @@ pub fn text(text: &str) -> String {
     without_emoji(&without_commits(&unlinked(&out)))
 }
 
-/// A sentence that may end in a command (`…, then: offshoot deploy --resume`): the command is code, to be copied.
+/// A sentence of ours that quotes words in backquotes and may end in a command (`…, then: offshoot deploy --resume`):
+/// both are code, to be copied. What stands between is only text.
 pub fn advice(sentence: &str) -> String {
-    match sentence.rsplit_once(": offshoot ") {
-        Some((before, command)) => {
-            format!("{}: {}", text(before), code_within(&format!("offshoot {command}"), 2 * NAME_CHARS))
-        }
-        None => text(sentence),
+    if sentence.starts_with("offshoot ") && !sentence.contains('`') {
+        return code_within(sentence, 2 * NAME_CHARS);
     }
+    match sentence.rsplit_once(": offshoot ") {
+        Some((before, command)) if !command.contains('`') => {
+            format!("{}: {}", quoting(before), code_within(&format!("offshoot {command}"), 2 * NAME_CHARS))
+        }
+        _ => quoting(sentence),
+    }
+}
+
+fn quoting(sentence: &str) -> String {
+    let sentence = clip(sentence, TEXT_CHARS);
+    let parts: Vec<&str> = sentence.split('`').collect();
+    if parts.len().is_multiple_of(2) || parts.iter().skip(1).step_by(2).any(|quoted| quoted.trim().is_empty()) {
+        return text(&sentence);
+    }
+    let tell = |(i, part): (usize, &&str)| if i % 2 == 0 { prose(part, i == 0) } else { code(part) };
+    parts.iter().enumerate().map(tell).collect()
 }
 
 /// Breaks up runs of seven and more hexadecimal digits, which GitHub links where they name a commit. Plain numbers stay,
@@ -123,6 +140,7 @@ fn without_emoji(text: &str) -> String {
         let name = after.split(':').next().unwrap_or_default();
         let drawn = !name.is_empty()
             && name.len() < after.len()
+            && name.contains(|c: char| c.is_ascii_lowercase())
             && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "+-_\\".contains(c));
         if drawn {
             out.push_str(BREAK);
@@ -215,6 +233,18 @@ mod tests {
         );
         assert_eq!(text("- a"), "\\- a");
         assert_eq!(text("1. a.b"), "1\\. a.b");
+    }
+
+    #[test]
+    fn advice_can_be_copied_and_holds_nothing_else() {
+        assert_eq!(
+            advice("write `branch`, then: offshoot deploy --approve 4f1c2a90b7de"),
+            "write `branch`, then: `offshoot deploy --approve 4f1c2a90b7de`"
+        );
+        assert_eq!(advice("offshoot deploy --resume"), "`offshoot deploy --resume`");
+        assert_eq!(advice("a `<b>` and @octocat"), "a <code>&#60;b&#62;</code> and @&#8203;octocat");
+        assert_eq!(advice("odd ` one"), "odd \\` one");
+        assert_eq!(advice("held since 14:03: run 12"), "held since 14:03: run 12");
     }
 
     #[test]

@@ -47,18 +47,32 @@ impl Fold {
     }
 }
 
+/// Whether the plan is still to be executed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tense {
+    Future,
+    /// What the plan says about outputs and waiting is over: the stage itself tells its outputs.
+    Past,
+}
+
 /// The details of all changed stacks that found room.
 pub struct Details<'a> {
     /// In deployment order: the stack, how much of it is shown, and as what.
     shown: Vec<(&'a StackPlan, Level, String)>,
     fold: Fold,
+    tense: Tense,
 }
 
 impl<'a> Details<'a> {
     /// Of all changed stacks, and nothing of them yet.
-    pub fn of(plan: &'a Plan, fold: Fold) -> Self {
+    pub fn of(plan: &'a Plan, fold: Fold, tense: Tense) -> Self {
         let shown = facts::changed(plan).into_iter().map(|stack| (stack, Level::Row, String::new())).collect();
-        Details { shown, fold }
+        Details { shown, fold, tense }
+    }
+
+    /// Nothing has found room yet.
+    pub fn is_empty(&self) -> bool {
+        self.shown.iter().all(|(_, level, _)| *level == Level::Row)
     }
 
     /// Gives room to access, replacements and removals of every stack that has any.
@@ -80,11 +94,11 @@ impl<'a> Details<'a> {
     }
 
     fn raise(&mut self, level: Level, which: impl Fn(&StackPlan) -> bool, budget: &mut Budget) {
-        let fold = self.fold;
+        let (fold, tense) = (self.fold, self.tense);
         let mut chosen: Vec<_> = self.shown.iter_mut().filter(|(stack, now, _)| *now < level && which(stack)).collect();
         chosen.sort_by_key(|(stack, ..)| std::cmp::Reverse(facts::weight(stack)));
         for (stack, current, text) in chosen {
-            let section = section(stack, level, fold);
+            let section = section(stack, level, fold, tense);
             if budget.exchange(text, &section) {
                 (*current, *text) = (level, section);
             }
@@ -96,7 +110,7 @@ impl<'a> Details<'a> {
         self.shown
             .into_iter()
             .map(|(stack, level, text)| {
-                missing(stack, level, left);
+                missing(stack, level, self.tense, left);
                 text
             })
             .collect()
@@ -104,7 +118,7 @@ impl<'a> Details<'a> {
 }
 
 /// Adds to `left` what a stack at this level does not show.
-fn missing(stack: &StackPlan, level: Level, left: &mut LeftOut) {
+fn missing(stack: &StackPlan, level: Level, tense: Tense, left: &mut LeftOut) {
     if level == Level::Row {
         left.details += 1;
         left.access += stack.iam.len() + stack.network.len();
@@ -112,7 +126,7 @@ fn missing(stack: &StackPlan, level: Level, left: &mut LeftOut) {
     left.resources += stack.changes.len() - stack.changes.iter().filter(|c| shows(c, level)).count();
     if level < Level::Resources {
         left.functions += stack.functions.len();
-        left.outputs += stack.outputs.len();
+        left.outputs += if tense == Tense::Future { stack.outputs.len() } else { 0 };
     }
     if level < Level::Properties {
         left.properties += stack.changes.iter().map(|c| said(c).len()).sum::<usize>();
@@ -135,7 +149,7 @@ fn said(change: &Change) -> Vec<&PropertyChange> {
     }
 }
 
-fn section(stack: &StackPlan, level: Level, fold: Fold) -> String {
+fn section(stack: &StackPlan, level: Level, fold: Fold, tense: Tense) -> String {
     let (symbol, word) = facts::stack_action(stack.action);
     let counts = Counts::of(&stack.changes).symbols();
     let counts = if counts.is_empty() { counts } else { format!(" ({counts})") };
@@ -153,7 +167,7 @@ fn section(stack: &StackPlan, level: Level, fold: Fold) -> String {
     if !stack.display_name.is_empty() && stack.display_name != stack.name {
         out.push_str(&format!("\nIn the app: {}\n", code(&stack.display_name)));
     }
-    if let Some(waiting) = facts::waiting_sentence(stack) {
+    if let Some(waiting) = facts::waiting_sentence(stack).filter(|_| tense == Tense::Future) {
         out.push_str(&format!("\nThis stack {}.\n", text(&waiting)));
     }
     out.push_str(&resources(stack, level));
@@ -164,7 +178,7 @@ fn section(stack: &StackPlan, level: Level, fold: Fold) -> String {
     out.push_str(&network(&stack.network));
     if level >= Level::Resources {
         out.push_str(&functions(&stack.functions));
-        out.push_str(&outputs(&stack.outputs));
+        out.push_str(if tense == Tense::Future { outputs(&stack.outputs) } else { String::new() }.as_str());
     }
     out.push_str("\n</details>\n");
     out

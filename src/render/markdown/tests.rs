@@ -544,7 +544,7 @@ Resource handler returned message: "The role defined for the function cannot be 
 
 State: rolled back: the stack runs what it ran before
 
-Next: let lambda.amazonaws.com assume the role of Api/Create, then: offshoot deploy
+Next: let lambda.amazonaws.com assume the role of Api/Create, then: `offshoot deploy`
 
 | | Stack | Result | Time | |
 |---|---|---|---|---|
@@ -570,7 +570,7 @@ Access denied
 
 State: half rolled back: CloudFormation could not restore Queue and takes no update until it can
 
-Next: give the execution role sqs:SetQueueAttributes, then: offshoot deploy --resume
+Next: give the execution role sqs:SetQueueAttributes, then: `offshoot deploy --resume`
 
 | | Stack | Result | Time | |
 |---|---|---|---|---|
@@ -601,7 +601,7 @@ fn an_error_before_the_deployment() {
 
     At `offshoot.yml:3:5`
 
-    Next: wait for it, or run: offshoot unlock --stage prod
+    Next: wait for it, or run: `offshoot unlock --stage prod`
     "#);
 }
 

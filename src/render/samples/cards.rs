@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{EVIL, REVISION, plan};
+use super::{EVIL, REVISION};
 use crate::plan::Plan;
 use crate::plan::card::{Approvals, Card, CardState, StageClass, StageRole, Trouble, VERSION};
 use crate::plan::outcome::Applied;
@@ -89,6 +89,13 @@ pub fn because(mut card: Card, why: &str) -> Card {
     card
 }
 
+/// The owners of two files have not approved.
+pub fn owners(mut card: Card) -> Card {
+    card.approvals.owners_missing =
+        vec!["@acme/data: stacks/table.ts".into(), "@acme/web or @ben: web/index.ts and 2 more files".into()];
+    card
+}
+
 /// Approvals: so many are needed, these people gave one, so many are of an earlier plan.
 pub fn approvals(mut card: Card, needed: u32, given: &[&str], dismissed: u32) -> Card {
     let digest = super::DIGEST.to_owned();
@@ -98,6 +105,7 @@ pub fn approvals(mut card: Card, needed: u32, given: &[&str], dismissed: u32) ->
         from: vec!["@acme/ops".into(), "@ben".into()],
         given: given.iter().map(approval).collect(),
         dismissed,
+        ..Approvals::default()
     };
     card
 }
@@ -173,6 +181,7 @@ pub fn hostile_card(state: CardState) -> Card {
         from: vec!["@acme/ops".into(), evil()],
         given: vec![Approval { digest: evil(), by: evil(), at: evil() }],
         dismissed: 1,
+        ..Approvals::default()
     };
     one.trouble = Some(Trouble {
         code: evil(),
@@ -192,4 +201,60 @@ pub fn hostile_card(state: CardState) -> Card {
     failed.notes = vec![evil()];
     one.applied = Some(failed);
     one
+}
+
+/// The text without fenced blocks, as GitHub reads it.
+pub fn unfenced(text: &str) -> String {
+    let mut fence: Option<usize> = None;
+    let mut out = String::new();
+    for line in text.lines() {
+        let ticks = line.chars().take_while(|c| *c == '`').count();
+        match fence {
+            None if ticks >= 3 => fence = Some(ticks),
+            Some(open) if ticks >= open && line.chars().all(|c| c == '`') => fence = None,
+            Some(_) => {}
+            None => out.push_str(&format!("{line}\n")),
+        }
+    }
+    assert!(fence.is_none(), "a fence is never closed: {text}");
+    out
+}
+
+/// The text without code spans, in which GitHub links and calls nobody.
+fn uncoded(text: &str) -> String {
+    let mut out = String::new();
+    for line in text.lines() {
+        for (i, part) in line.split('`').enumerate() {
+            // an escaped backquote ends no span, and ours are never escaped
+            out.push_str(if i % 2 == 0 || line.contains("\\`") { part } else { "" });
+        }
+        out.push('\n');
+    }
+    out
+}
+
+/// What must hold for whatever we write: blocks balanced, no HTML but ours, nothing deceives, nobody is called, nothing
+/// is linked that is no plain address.
+#[track_caller]
+pub fn assert_harmless(text: &str) {
+    let text = unfenced(text);
+    let open = text.matches("<details>").count() + text.matches("<details open>").count();
+    for (tag, n) in [("</details>", open), ("<summary>", open), ("</summary>", open)] {
+        assert_eq!(text.matches(tag).count(), n, "{tag} in {text}");
+    }
+    for (begin, end) in [("<code>", "</code>"), ("<b>", "</b>")] {
+        assert_eq!(text.matches(begin).count(), text.matches(end).count(), "{begin} in {text}");
+    }
+    let deceiving = ['\u{202e}', '\u{200b}', '\u{1b}'];
+    assert!(!text.contains("<script") && !text.contains("<img") && !text.contains(deceiving), "{text}");
+    assert_eq!(text.matches("<!--").count(), usize::from(text.starts_with("<!-- offshoot:comment ")), "{text}");
+    let text = uncoded(&text);
+    // numeric entities and escaped brackets are only characters
+    let text = text.replace("&#", "&").replace("\\]", "");
+    for called in
+        ["@octocat", "#1", "GH-1", "](javascript:", "<javascript:", "](<javascript:", "://evil", ":tada:", REVISION]
+    {
+        let found = text.lines().find(|line| line.contains(called));
+        assert!(found.is_none(), "{called} in {found:?}");
+    }
 }

@@ -2,17 +2,14 @@
 
 use std::path::{Component, Path};
 
-use super::stand_in::{check_summary, check_title};
-use super::{clip, web};
+use super::web;
 use crate::error::Result;
 use crate::forge::{Annotation, Button, Check, CheckState, Level};
 use crate::names::Revision;
 use crate::plan::card::{Card, CardState, Trouble};
-use crate::render::markdown::CHECK_CHARS;
+use crate::render::check::{TITLE_CHARS, check_summary, check_title};
 use crate::review::Office;
 
-/// The forge takes no longer ones.
-const TITLE_CHARS: usize = 255;
 /// The forge takes 64 KiB of a remark; nobody reads more than this.
 const MESSAGE_CHARS: usize = 8_000;
 
@@ -29,8 +26,8 @@ fn as_check(card: &Card) -> Check {
         revision: Revision::new(card.head.as_str()),
         external_id: format!("{}/{}", card.app, card.stage),
         state,
-        title: clip(&check_title(card), TITLE_CHARS),
-        summary: clip(&check_summary(card), CHECK_CHARS),
+        title: check_title(card),
+        summary: check_summary(card),
         text: None,
         annotations: card.trouble.iter().filter(|_| state == CheckState::Failure).filter_map(annotation).collect(),
         buttons: buttons(card).into_iter().map(Press::button).collect(),
@@ -78,6 +75,14 @@ fn annotation(trouble: &Trouble) -> Option<Annotation> {
         title: clip(&trouble.doing, TITLE_CHARS),
         message: clip(&message, MESSAGE_CHARS),
     })
+}
+
+/// The first `most` characters; what was cut off shows as `…`.
+fn clip(text: &str, most: usize) -> String {
+    if text.chars().count() <= most {
+        return text.to_owned();
+    }
+    text.chars().take(most.saturating_sub(1)).chain(['…']).collect()
 }
 
 /// A button, in the order in which they stand.
@@ -155,6 +160,12 @@ mod tests {
         Removed: Neutral []
         RemoveFailed: Failure []
         ");
+    }
+
+    #[test]
+    fn what_is_cut_says_so() {
+        assert_eq!(clip("länger", 6), "länger");
+        assert_eq!(clip("länger", 4), "län…");
     }
 
     #[test]

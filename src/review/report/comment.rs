@@ -1,10 +1,9 @@
 //! The one sticky comment of a pull request: found by its marker, edited only when its text changes, never twice.
 
-use super::stand_in::{is_marked, marker};
 use crate::error::{Error, Result};
 use crate::forge::{AccountKind, Actor, Comment, Pull};
 use crate::plan::card::{Card, CardState};
-use crate::render::comment::Frame;
+use crate::render::comment::{Frame, is_marked, marker};
 use crate::render::{self, markdown};
 use crate::review::{Commenting, Office};
 
@@ -27,7 +26,7 @@ where
     for _ in 0..ROUNDS {
         let cards = fetch().await?;
         let absent = if is_silent(&cards) { IfAbsent::Leave } else { IfAbsent::Create };
-        if wall.show(|limit| text(&cards, prefix, limit), absent).await? == Shown::AsItWas {
+        if wall.show(|marker, limit| text(&cards, prefix, marker, limit), absent).await? == Shown::AsItWas {
             return Ok(());
         }
     }
@@ -43,7 +42,7 @@ pub async fn trouble(office: &Office, pull: &Pull, error: &Error) -> Result<()> 
     }
     let mut wall = Wall::of(office, pull.number).await?;
     for _ in 0..ROUNDS {
-        if wall.show(|limit| excuse(error, limit), IfAbsent::Create).await? == Shown::AsItWas {
+        if wall.show(|marker, limit| excuse(error, marker, limit), IfAbsent::Create).await? == Shown::AsItWas {
             break;
         }
     }
@@ -55,18 +54,16 @@ fn is_silent(cards: &[Card]) -> bool {
     cards.iter().all(|card| card.state == CardState::Unchanged)
 }
 
-fn text(cards: &[Card], prefix: &str, limit_chars: usize) -> String {
+fn text(cards: &[Card], prefix: &str, marker: &str, limit_chars: usize) -> String {
     // from the cards alone, not from this run: two runs that know the same must write the same
     let newest = cards.iter().filter(|c| c.run_url.is_some()).max_by_key(|c| (&c.updated, &c.app, &c.stage));
-    let marker = marker();
-    let frame = Frame { prefix, marker: &marker, full_url: newest.and_then(|c| c.run_url.as_deref()) };
+    let frame = Frame { prefix, marker, full_url: newest.and_then(|c| c.run_url.as_deref()) };
     render::comment::comment(cards, &frame, limit_chars)
 }
 
-fn excuse(error: &Error, limit_chars: usize) -> String {
+fn excuse(error: &Error, marker: &str, limit_chars: usize) -> String {
     const FOOT: &str = "\nNothing is planned or deployed for this pull request as long as that is so. \
                         The next push, or the next command in a comment, looks again.\n";
-    let marker = marker();
     let room = limit_chars.saturating_sub(marker.len() + 1 + FOOT.len());
     format!("{marker}\n{}{FOOT}", markdown::failure(error, room))
 }
@@ -91,7 +88,7 @@ enum Shown {
 struct Wall<'a> {
     office: &'a Office,
     pull: u64,
-    me: Option<Actor>,
+    us: Us,
     limit_chars: usize,
     /// The comment that stays, with the text that we know it to have.
     stands: Option<(u64, String)>,
@@ -99,20 +96,23 @@ struct Wall<'a> {
 
 impl<'a> Wall<'a> {
     async fn of(office: &'a Office, pull: u64) -> Result<Wall<'a>> {
-        let me = office.github.whoami().await?;
-        let mut wall = Wall { office, pull, me, limit_chars: markdown::COMMENT_CHARS, stands: None };
+        let us = Us { me: office.github.whoami().await?, marker: marker(&office.repo.to_string()) };
+        let mut wall = Wall { office, pull, us, limit_chars: markdown::COMMENT_CHARS, stands: None };
         wall.look(None).await?;
         Ok(wall)
     }
 
-    /// Makes the comment have the text. A text that the forge finds too long is asked for once more, half as long.
-    async fn show(&mut self, text: impl Fn(usize) -> String, absent: IfAbsent) -> Result<Shown> {
-        let mut shown = self.put(&text(self.limit_chars), absent).await;
-        if shown.as_ref().is_err_and(is_too_long) && self.limit_chars == markdown::COMMENT_CHARS {
-            self.limit_chars /= 2;
-            shown = self.put(&text(self.limit_chars), absent).await;
+    /// Makes the comment have the text, which is given the marker and a limit. A text that the forge finds too long is
+    /// asked for once more, half as long.
+    async fn show(&mut self, text: impl Fn(&str, usize) -> String, absent: IfAbsent) -> Result<Shown> {
+        let whole = text(&self.us.marker, self.limit_chars);
+        let shown = self.put(&whole, absent).await;
+        if !shown.as_ref().is_err_and(is_too_long) || self.limit_chars < markdown::COMMENT_CHARS {
+            return shown;
         }
-        shown
+        self.limit_chars /= 2;
+        let half = text(&self.us.marker, self.limit_chars);
+        self.put(&half, absent).await
     }
 
     async fn put(&mut self, text: &str, absent: IfAbsent) -> Result<Shown> {
@@ -132,7 +132,7 @@ impl<'a> Wall<'a> {
             self.stands = Some((id, text.to_owned()));
             return Ok(Shown::Moved);
         };
-        if is_too_long(&error) {
+        if error.code() != "forge.not_found" {
             return Err(error);
         }
         // another run may have taken it for a duplicate, a person may have deleted it: then there is another one, or none
@@ -153,6 +153,9 @@ impl<'a> Wall<'a> {
         for round in 0..LOOKS {
             self.pause(round).await;
             self.look(Some(&created)).await?;
+            if self.stands.as_ref().is_some_and(|(id, _)| *id != created.id) {
+                break;
+            }
         }
         Ok(Shown::Moved)
     }
@@ -160,7 +163,7 @@ impl<'a> Wall<'a> {
     /// Lists the comments, keeps the oldest of ours and deletes the others. `created` is known before it is listed.
     async fn look(&mut self, created: Option<&Comment>) -> Result<()> {
         let listed = self.office.github.comments(self.pull).await?;
-        let (kept, others) = choose(&listed, self.me.as_ref(), created);
+        let (kept, others) = choose(&listed, &self.us, created);
         for id in others {
             // the other run deletes it too, and whoever is second finds it gone; what is left is tried again next time
             if let Err(error) = self.office.github.delete_comment(id).await {
@@ -178,31 +181,35 @@ impl<'a> Wall<'a> {
     }
 }
 
+/// By what our comments are known.
+struct Us {
+    me: Option<Actor>,
+    marker: String,
+}
+
+impl Us {
+    /// A person who copies our marker does not get their comment edited; where the token cannot say who we are
+    /// (`GITHUB_TOKEN`), it is at least no person's.
+    fn wrote(&self, comment: &Comment) -> bool {
+        let by_us = match &self.me {
+            Some(me) => comment.author.login == me.login,
+            None => comment.author.kind == AccountKind::Bot,
+        };
+        by_us && is_marked(&comment.body, &self.marker)
+    }
+}
+
 /// The comment that stays, and the ids of those that go: the lowest id stays, whoever looks.
-fn choose<'a>(
-    listed: &'a [Comment],
-    me: Option<&Actor>,
-    created: Option<&'a Comment>,
-) -> (Option<&'a Comment>, Vec<u64>) {
+fn choose<'a>(listed: &'a [Comment], us: &Us, created: Option<&'a Comment>) -> (Option<&'a Comment>, Vec<u64>) {
     let own = created.map(|c| c.id);
     // as listed where it is listed: another run may have written on it already; a list that lags does not know it yet
     let unlisted = created.filter(|c| listed.iter().all(|l| l.id != c.id));
-    let listed = listed.iter().filter(|c| own == Some(c.id) || is_ours(c, me));
+    let listed = listed.iter().filter(|c| own == Some(c.id) || us.wrote(c));
     let mut ours: Vec<&Comment> = listed.chain(unlisted).collect();
     ours.sort_by_key(|c| c.id);
     ours.dedup_by_key(|c| c.id);
     let others = ours.iter().skip(1).map(|c| c.id).collect();
     (ours.first().copied(), others)
-}
-
-/// Whether we wrote a comment. A person who copies our marker does not get their comment edited; where the token cannot
-/// say who we are (`GITHUB_TOKEN`), it is at least no person's.
-fn is_ours(comment: &Comment, me: Option<&Actor>) -> bool {
-    let by_us = match me {
-        Some(me) => comment.author.login == me.login,
-        None => comment.author.kind == AccountKind::Bot,
-    };
-    by_us && is_marked(&comment.body)
 }
 
 /// The forge may give line ends back as `\r\n`, and without the last ones.
@@ -238,7 +245,7 @@ mod tests {
     }
 
     fn marked(text: &str) -> String {
-        format!("{}\n{text}", marker())
+        format!("{}\n{text}", marker("acme/notes"))
     }
 
     fn bot(id: u64, text: &str) -> Comment {
@@ -246,7 +253,8 @@ mod tests {
     }
 
     fn chosen(listed: &[Comment], me: Option<&Actor>, created: Option<&Comment>) -> (Option<u64>, Vec<u64>) {
-        let (kept, others) = choose(listed, me, created);
+        let us = Us { me: me.cloned(), marker: marker("Acme/Notes") };
+        let (kept, others) = choose(listed, &us, created);
         (kept.map(|c| c.id), others)
     }
 
@@ -306,8 +314,8 @@ mod tests {
         let error = Error::usage("config.unknown_key", "reading offshoot.yml", "stages[0] has the unknown key `aply`")
             .at("offshoot.yml", 4, 5)
             .next("did you mean `apply`?");
-        insta::assert_snapshot!(excuse(&error, 65_536), @"
-        <!-- offshoot -->
+        insta::assert_snapshot!(excuse(&error, "<!-- mark -->", 65_536), @"
+        <!-- mark -->
         ### Stopped while reading offshoot.yml
 
         ```
@@ -316,10 +324,10 @@ mod tests {
 
         At `offshoot.yml:4:5`
 
-        Next: did you mean \\`apply\\`?
+        Next: did you mean `apply`?
 
         Nothing is planned or deployed for this pull request as long as that is so. The next push, or the next command in a comment, looks again.
         ");
-        assert!(excuse(&error, 300).chars().count() <= 300);
+        assert!(excuse(&error, "<!-- mark -->", 300).chars().count() <= 300);
     }
 }

@@ -1,15 +1,12 @@
 //! The deployment of a stage: what the forge shows under its environments, with the address where the stage answers.
 
-use super::stand_in::deployment_description;
-use super::{clip, web};
+use super::web;
 use crate::error::Result;
 use crate::forge::{Deployment, DeploymentState, EnvironmentKind};
 use crate::names::Revision;
 use crate::plan::card::{Card, CardState, StageClass};
+use crate::render::check::deployment_description;
 use crate::review::Office;
-
-/// The forge takes no longer ones.
-const DESCRIPTION_CHARS: usize = 140;
 
 /// Brings the deployment of a stage to what its card says; a card on which nothing is deployed writes nothing.
 pub async fn deployment(office: &Office, card: &Card) -> Result<()> {
@@ -21,8 +18,7 @@ pub async fn deployment(office: &Office, card: &Card) -> Result<()> {
 
 /// The stage is gone: its deployments are inactive.
 pub async fn retired(office: &Office, card: &Card) -> Result<()> {
-    let description = clip(&deployment_description(card), DESCRIPTION_CHARS);
-    office.github.retire_environment(&card.environment, &description).await?;
+    office.github.retire_environment(&card.environment, &deployment_description(card)).await?;
     Ok(())
 }
 
@@ -38,7 +34,7 @@ fn as_deployment(card: &Card) -> Option<Deployment> {
         state: state(card)?,
         url: web(card.url.as_deref()),
         log_url: web(card.run_url.as_deref()),
-        description: clip(&deployment_description(card), DESCRIPTION_CHARS),
+        description: deployment_description(card),
     })
 }
 
@@ -99,10 +95,11 @@ mod tests {
         let mut deployed = card(CardState::Deployed);
         deployed.class = StageClass::Preview;
         deployed.url = Some("notes.example".to_owned());
-        deployed.why = Some("x".repeat(500));
+        deployed.stage = "x".repeat(500);
+        deployed.state = CardState::DeployFailed;
         let deployment = as_deployment(&deployed).expect("it is deployed");
         assert_eq!(deployment.kind, EnvironmentKind::Preview);
         assert_eq!(deployment.url, None);
-        assert!(deployment.description.chars().count() <= DESCRIPTION_CHARS);
+        assert!(deployment.description.chars().count() <= 140);
     }
 }
