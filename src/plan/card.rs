@@ -137,8 +137,12 @@ pub struct Approvals {
 impl Approvals {
     /// How many more are needed at least; an owner who is missing is one, however many others have approved.
     pub fn missing(&self) -> u32 {
-        let by_count = self.needed.saturating_sub(u32::try_from(self.given.len()).unwrap_or(u32::MAX));
-        by_count.max(u32::from(!self.owners_missing.is_empty()))
+        self.missing_by_count().max(u32::from(!self.owners_missing.is_empty()))
+    }
+
+    /// Without looking at owners.
+    pub fn missing_by_count(&self) -> u32 {
+        self.needed.saturating_sub(u32::try_from(self.given.len()).unwrap_or(u32::MAX))
     }
 
     pub fn is_enough(&self) -> bool {

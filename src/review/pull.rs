@@ -68,8 +68,14 @@ pub async fn reconcile(office: &Office, number: u64, only: &Target, aim: Aim) ->
 }
 
 async fn opened(office: &Office, pull: &Pull, only: &Target, aim: Aim) -> Result<Handled> {
-    let room = match open(office, pull).await {
-        Ok(room) => room,
+    let opened = async {
+        let why = distrust(office, pull).await?;
+        // what a stranger's commit holds is not even fetched: which stages there are is seen at the base
+        let at = if why.is_some() { &pull.base.revision } else { &pull.head.revision };
+        Ok((open_at(office, pull, at).await?, why))
+    };
+    let (room, why) = match opened.await {
+        Ok(opened) => opened,
         Err(error) => return untold(office, pull, error).await,
     };
     let board = match Board::new(office, &room, pull) {
@@ -82,7 +88,7 @@ async fn opened(office: &Office, pull: &Pull, only: &Target, aim: Aim) -> Result
         handled.notes.push(what);
         return Ok(handled);
     }
-    if let Some(why) = distrust(office, pull).await? {
+    if let Some(why) = why {
         handled.stages = board.spots.iter().map(|spot| waiting(&board, spot, &why)).collect();
     } else {
         let spots = board.spots.iter().filter(|spot| is_meant(spot, only));

@@ -78,7 +78,8 @@ pub(super) async fn stages(ground: &Ground<'_>, spots: &[Spot]) -> Result<Answer
 async fn one(ground: &Ground<'_>, pull: &Pull, spot: &Spot) -> Result<Answer> {
     let Some(board) = ground.board()? else { return Ok(Answer::default()) };
     let office = ground.office();
-    let seat = Seat::take(office, &ground.room, &spot.app, &spot.stage, As::Planner).await?;
+    // an approval is a right to deploy: where the bucket keeps planners from writing it, only the applier can
+    let seat = Seat::take(office, &ground.room, &spot.app, &spot.stage, As::Applier).await?;
     board.seated(&seat);
     let (mut card, plan) = match deploy::shown(ground, pull, spot, &seat, Want::Approve).await {
         Ok(shown) => shown,
