@@ -173,6 +173,7 @@ impl Home {
         self.drop_approvals(stage, None).await?;
         self.drop_cancels(stage).await?;
         self.drop_assemblies(stage).await?;
+        self.drop_planned(stage).await?;
         self.delete(&format!("{stage}.json")).await
     }
 

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use aws_config::SdkConfig;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
-use aws_credential_types::provider::{self, ProvideCredentials, future};
+use aws_credential_types::provider::{ProvideCredentials, future};
 use base64::Engine as _;
 use futures_util::future::BoxFuture;
 
@@ -122,7 +122,7 @@ impl ProvideCredentials for Exchange {
     where
         Self: 'a,
     {
-        let exchange = async { provider::Result::Ok(self.exchange().await.map_err(CredentialsError::provider_error)?) };
+        let exchange = async { self.exchange().await.map_err(CredentialsError::provider_error) };
         future::ProvideCredentials::new(exchange)
     }
 }

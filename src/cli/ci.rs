@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use self::environment::{Environment, Files, Get};
+use self::environment::{AwsCredentials, Environment, Files, Get};
 use self::inputs::Inputs;
 use self::log::{Commands, Log};
 use super::End;
@@ -100,6 +100,9 @@ enum Minted {
 }
 
 fn office(common: &Common, environment: Environment, inputs: Inputs, watch: &Watch) -> Result<(Office, Minted)> {
+    if let (AwsCredentials::InEnvironment, Some(role)) = (environment.aws, &inputs.role) {
+        return Err(two_identities(&role.arn));
+    }
     let web_identity = match (&environment.id_token, &inputs.role) {
         (Some(source), role) => Some(WebIdentity {
             token: oidc::fetcher(source.url.clone(), source.bearer.clone(), AUDIENCE.to_owned()),
@@ -135,6 +138,12 @@ fn no_id_token(role: &str) -> Error {
     let what = format!("this job gets no OpenID Connect token to assume {role} with");
     Error::usage("ci.no_id_token", "reading the job's environment", what)
         .next("give the job `permissions: id-token: write`; without `role-to-assume` the credentials of the environment are used")
+}
+
+fn two_identities(role: &str) -> Error {
+    let what = format!("the environment holds AWS credentials, and `role-to-assume` names {role}");
+    Error::usage("ci.two_identities", "reading the job's environment", what)
+        .next("leave out one of them: the step that sets credentials, or `role-to-assume`")
 }
 
 /// The installation token of an App: in no log, wherever it may turn up.

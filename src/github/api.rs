@@ -201,9 +201,11 @@ impl Api {
     }
 
     /// Creates something once, also where GitHub breaks off: then `look` says whether it is there by now.
-    pub(super) async fn create<T, F>(&self, ask: &Ask, at: &At, body: &Value, look: F) -> Result<Created<T>>
+    pub(super) async fn create<T, F, L>(&self, ask: &Ask, at: &At, body: &Value, look: F) -> Result<Created<T>>
     where
-        F: AsyncFn() -> Result<Option<T>>,
+        // not AsyncFn: its futures cannot be told to be Send
+        F: Fn() -> L,
+        L: Future<Output = Result<Option<T>>>,
     {
         let limits = self.line.limits();
         let mut tried = 0;

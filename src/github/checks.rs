@@ -86,10 +86,12 @@ impl GitHub {
     }
 
     async fn create_run(&self, ask: &Ask, wanted: &Wanted) -> Result<Put> {
-        let look = async || match self.check_runs(ask, wanted).await? {
-            // with fewer annotations it is ours as well: the first batch came with it
-            Ok(runs) => Ok(newest(wanted, runs).filter(|run| wanted.is_begun(run))),
-            Err(refusal) => Err(self.api().refused(ask, &refusal)),
+        let look = || async move {
+            match self.check_runs(ask, wanted).await? {
+                // with fewer annotations it is ours as well: the first batch came with it
+                Ok(runs) => Ok(newest(wanted, runs).filter(|run| wanted.is_begun(run))),
+                Err(refusal) => Err(self.api().refused(ask, &refusal)),
+            }
         };
         let run = match self.api().create(ask, &At::repo("/check-runs"), &wanted.to_create(), look).await? {
             Created::Before(run) => run,
@@ -109,7 +111,8 @@ impl GitHub {
     async fn change_run(&self, ask: &Ask, wanted: &Wanted, run: &CheckRun) -> Result<bool> {
         let there = run.output.annotations_count;
         match self.patch_run(ask, run.id, wanted, there).await? {
-            Sent::Answer(answer) if answer.status == 403 => Ok(false),
+            // where it is the content that is not accepted, creating says so too
+            Sent::Answer(answer) if matches!(answer.status, 403 | 422) => Ok(false),
             Sent::Answer(answer) => {
                 let mut changed: CheckRun = self.api().parse(ask, &answer)?;
                 let sent = BATCH.min(wanted.annotations.len().saturating_sub(there));

@@ -31,7 +31,7 @@ impl GitHub {
         let ask = Ask::new(format!("commenting on pull request #{number} of {}", self.repo), WRITE);
         let before = self.memory().newest_comment(number);
         // ours is one with the same text that was not there when somebody last looked
-        let look = async || {
+        let look = || async move {
             let comments = self.comments(number).await?;
             Ok(comments.into_iter().rev().find(|c| c.id > before && same_text(&c.body, body)))
         };

@@ -112,7 +112,7 @@ impl GitHub {
             "production_environment": deployment.kind == EnvironmentKind::Production,
             "payload": { MARK: deployment.environment },
         });
-        let look = async || {
+        let look = || async move {
             let ours = self.our_deployments(ask, &deployment.environment).await?;
             Ok(ours.into_iter().next().filter(|newest| newest.is_of(deployment)))
         };
@@ -143,7 +143,9 @@ impl GitHub {
     }
 
     async fn add_status(&self, ask: &Ask, id: u64, wanted: &Wanted) -> Result<()> {
-        let look = async || Ok(self.newest_deployment_status(ask, id).await?.filter(|status| wanted.is_there(status)));
+        let look = || async move {
+            Ok(self.newest_deployment_status(ask, id).await?.filter(|status| wanted.is_there(status)))
+        };
         let at = At::repo(format!("/deployments/{id}/statuses"));
         if let Created::Answer(answer) = self.api().create(ask, &at, &wanted.to_create(), look).await? {
             self.api().parse::<DeploymentStatus>(ask, &answer)?;

@@ -106,8 +106,12 @@ impl Words<'_> {
     }
 
     pub(super) fn unreachable(&self, doing: &str, why: &str) -> Error {
-        Error::transient("forge.unreachable", doing, format!("{}: {}", self.origin, self.secrets.clean(why)))
-            .next("try again in some minutes; https://www.githubstatus.com tells of outages")
+        let error =
+            Error::transient("forge.unreachable", doing, format!("{}: {}", self.origin, self.secrets.clean(why)));
+        error.next(match self.origin {
+            "https://api.github.com" => "try again in some minutes; https://www.githubstatus.com tells of outages",
+            _ => "check the address of the API, and try again in some minutes",
+        })
     }
 
     pub(super) fn rate_limited(&self, doing: &str, until: &str, message: &str) -> Error {
@@ -137,14 +141,50 @@ mod tests {
 
     #[test]
     fn each_refusal_says_what_to_do() {
-        insta::assert_snapshot!(told(401, r#"{"message":"Bad credentials hunter2","documentation_url":"…"}"#), @"");
-        insta::assert_snapshot!(told(403, r#"{"message":"Resource not accessible by integration"}"#), @"");
-        insta::assert_snapshot!(told(403, r#"{"message":"Repository was archived so is read-only."}"#), @"");
-        insta::assert_snapshot!(told(404, r#"{"message":"Not Found"}"#), @"");
-        insta::assert_snapshot!(told(422, r#"{"message":"Validation Failed","errors":[{"resource":"IssueComment","field":"body","code":"missing_field"},{"field":"data","code":"unprocessable","message":"body is too long (maximum is 65536 characters)"},"plain words"]}"#), @"");
-        insta::assert_snapshot!(told(409, r#"{"message":"Conflict: Commit status checks failed for main."}"#), @"");
-        insta::assert_snapshot!(told(502, "<html><title>Unicorn!</title>"), @"");
-        insta::assert_snapshot!(told(301, r#"{"message":"Moved Permanently"}"#), @"");
-        insta::assert_snapshot!(told(451, r#"{"message":"Repository access blocked"}"#), @"");
+        insta::assert_snapshot!(told(401, r#"{"message":"Bad credentials hunter2","documentation_url":"…"}"#), @r"
+    Failed forge.unauthorized
+    commenting on pull request #7 of acme/notes: GitHub does not accept our credentials: Bad credentials [secret]
+    → check the token
+");
+        insta::assert_snapshot!(told(403, r#"{"message":"Resource not accessible by integration"}"#), @r"
+    Failed forge.forbidden
+    commenting on pull request #7 of acme/notes: GitHub refuses it: Resource not accessible by integration
+    → give the workflow `permissions: pull-requests: write`, or the token or GitHub App the same permission
+");
+        insta::assert_snapshot!(told(403, r#"{"message":"Repository was archived so is read-only."}"#), @r"
+    Failed forge.forbidden
+    commenting on pull request #7 of acme/notes: GitHub refuses it: Repository was archived so is read-only.
+    → unarchive the repository, or remove it from what Offshoot looks after
+");
+        insta::assert_snapshot!(told(404, r#"{"message":"Not Found"}"#), @r"
+    Failed forge.not_found
+    commenting on pull request #7 of acme/notes: GitHub does not know it, or hides it from us: Not Found
+    → check the name, and give the workflow `permissions: pull-requests: write`, or the token or GitHub App the same permission
+");
+        insta::assert_snapshot!(told(422, r#"{"message":"Validation Failed","errors":[{"resource":"IssueComment","field":"body","code":"missing_field"},{"field":"data","code":"unprocessable","message":"body is too long (maximum is 65536 characters)"},"plain words"]}"#), @r"
+    Failed forge.invalid
+    commenting on pull request #7 of acme/notes: GitHub does not accept the request: Validation Failed: body is missing field; data: body is too long (maximum is 65536 characters); plain words
+    → -
+");
+        insta::assert_snapshot!(told(409, r#"{"message":"Conflict: Commit status checks failed for main."}"#), @r"
+    Failed forge.conflict
+    commenting on pull request #7 of acme/notes: it conflicts with what is there: Conflict: Commit status checks failed for main.
+    → -
+");
+        insta::assert_snapshot!(told(502, "<html><title>Unicorn!</title>"), @r"
+    Transient forge.unreachable
+    commenting on pull request #7 of acme/notes: https://api.github.com: GitHub answered with status 502
+    → try again in some minutes; https://www.githubstatus.com tells of outages
+");
+        insta::assert_snapshot!(told(301, r#"{"message":"Moved Permanently"}"#), @r"
+    Failed forge.moved
+    commenting on pull request #7 of acme/notes: GitHub has it somewhere else now (301)
+    → check whether the repository was renamed or transferred
+");
+        insta::assert_snapshot!(told(451, r#"{"message":"Repository access blocked"}"#), @r"
+    Failed forge.refused
+    commenting on pull request #7 of acme/notes: GitHub answered with status 451: Repository access blocked
+    → -
+");
     }
 }

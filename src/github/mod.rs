@@ -116,8 +116,12 @@ impl GitHub {
     /// The same with other limits of time and patience.
     pub fn connect_within(door: Door, repo: RepoName, limits: Limits) -> Result<GitHub> {
         let base = wire::Base::parse(&door.api_url).ok_or_else(|| {
-            Error::usage("forge.bad_address", "reading the address of GitHub's API", format!("{:?}", door.api_url))
-                .next("write it like https://api.github.com or https://ghe.example.com/api/v3")
+            Error::usage(
+                "forge.bad_address",
+                "reading the address of GitHub's API",
+                wire::without_userinfo(&door.api_url),
+            )
+            .next("write it like https://api.github.com or https://ghe.example.com/api/v3")
         })?;
         let identity = match &door.auth {
             Auth::Token(token) => auth::Identity::token(token)?,

@@ -128,8 +128,12 @@ impl Wanted {
 
     fn with_output(&self, mut body: Map<String, Value>, annotations_there: usize) -> Value {
         let mut output = json!({ "title": self.title, "summary": self.summary });
-        // no text takes the old one away
-        output["text"] = json!(self.text.as_deref().unwrap_or_default());
+        if let Some(text) = &self.text {
+            output["text"] = json!(text);
+        } else if !body.contains_key("head_sha") {
+            // an empty text takes the old one away
+            output["text"] = json!("");
+        }
         let more: Vec<&Value> = self.annotations.iter().skip(annotations_there).take(BATCH).collect();
         if !more.is_empty() {
             output["annotations"] = json!(more);

@@ -18,7 +18,7 @@ impl GitHub {
     pub(super) async fn put_status(&self, check: &Check) -> Result<Wrote> {
         let ask = Ask::new(
             format!("writing the status {} of {} in {}", check.name, check.revision.short(), self.repo),
-            "checks: write, or statuses: write",
+            "checks: write",
         );
         let (state, description) = (word(check.state), cut(&check.title, MOST_DESCRIPTION));
         let url = check.details_url.as_deref().filter(|url| is_web_address(url));
@@ -38,7 +38,8 @@ impl GitHub {
         if let Some(url) = url {
             body.insert("target_url".to_owned(), json!(url));
         }
-        let look = async || Ok(self.newest_status(&ask, check).await?.filter(is_so));
+        let (asked, is_so) = (&ask, &is_so);
+        let look = || async move { Ok(self.newest_status(asked, check).await?.filter(is_so)) };
         let at = At::repo(format!("/statuses/{}", escape(check.revision.as_str())));
         if let Created::Answer(answer) = self.api().create(&ask, &at, &body.into(), look).await? {
             self.api().parse::<CommitStatus>(&ask, &answer)?;

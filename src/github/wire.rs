@@ -95,6 +95,15 @@ impl Base {
     }
 }
 
+/// An address as it may be shown: without a name and password in it.
+pub(super) fn without_userinfo(url: &str) -> String {
+    let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
+    match rest.rsplit_once('@') {
+        Some((_, host)) => format!("{scheme}://…@{host}"),
+        None => format!("{url:?}"),
+    }
+}
+
 /// The way to one host. The client is made with the first request, since it needs the runtime that it will run on.
 pub(super) struct Wire {
     origin: String,

@@ -227,22 +227,29 @@ pub async fn synthesize(intent: &Intent, desk: &Desk, tools: &Tools) -> Result<S
 /// in the stage's history. Called under the lock, after a deploy. What cannot be kept is no failure of the deploy: the
 /// sentence says it.
 pub async fn keep_assembly(home: &Home, stage: &str, revision: &str, made: &Synthesized) -> Option<String> {
-    let kept = try_to_keep(home, stage, revision, made).await;
+    let kept = match (made.dirty, pack(made).await) {
+        (true, _) => Ok(()),
+        (false, Ok(zip)) => keep(home, stage, revision, zip).await,
+        (false, Err(error)) => Err(error),
+    };
     kept.err().map(|e| format!("stage {stage} cannot be rolled back to {revision} later: {e}"))
 }
 
-async fn try_to_keep(home: &Home, stage: &str, revision: &str, made: &Synthesized) -> Result<()> {
+async fn pack(made: &Synthesized) -> Result<Vec<u8>> {
+    let texts = reading::read_texts(made.assembly.dir.clone()).await?;
+    let beside = archive::Beside { facts: made.facts.clone(), content: made.content.clone() };
+    tokio::task::spawn_blocking(move || archive::pack(&texts, &beside))
+        .await
+        .map_err(|e| Error::bug("archive.task", "packing the assembly", e.to_string()))?
+}
+
+async fn keep(home: &Home, stage: &str, revision: &str, zip: Vec<u8>) -> Result<()> {
     let Some((state, _)) = home.state(stage).await? else { return Ok(()) };
     // neither a deploy that did not end well, nor one that changed nothing, nor one of files that nobody has committed
     let is_now = state.history.first().is_some_and(|now| now.revision == revision);
-    if !is_now || made.dirty || state.dirty {
+    if !is_now || state.dirty {
         return Ok(());
     }
-    let texts = reading::read_texts(made.assembly.dir.clone()).await?;
-    let beside = archive::Beside { facts: made.facts.clone(), content: made.content.clone() };
-    let zip = tokio::task::spawn_blocking(move || archive::pack(&texts, &beside))
-        .await
-        .map_err(|e| Error::bug("archive.task", "packing the assembly", e.to_string()))??;
     home.put_assembly(stage, revision, zip).await?;
     for old in home.assemblies(stage).await? {
         if !state.history.iter().any(|past| past.revision == old) {
@@ -250,6 +257,25 @@ async fn try_to_keep(home: &Home, stage: &str, revision: &str, made: &Synthesize
         }
     }
     Ok(())
+}
+
+/// Keeps the assembly of a plan that somebody else may execute later, from another machine: what they deploy can be
+/// gone back to only if it is there.
+pub async fn keep_planned(home: &Home, stage: &str, digest: &str, made: &Synthesized) -> Result<()> {
+    home.put_planned(stage, digest, pack(made).await?).await
+}
+
+/// The plan with this digest was executed: its assembly becomes the revision's. What cannot be kept is no failure of the
+/// deploy: the sentence says it.
+pub async fn keep_executed(home: &Home, stage: &str, digest: &str, revision: &str) -> Option<String> {
+    let kept = async {
+        if let Some(zip) = home.planned(stage, digest).await? {
+            keep(home, stage, revision, zip).await?;
+        }
+        home.drop_planned(stage).await
+    };
+    let kept: Result<()> = kept.await;
+    kept.err().map(|e| format!("stage {stage} cannot be rolled back to {revision} later: {e}"))
 }
 
 /// The assembly that a stage ran at a revision (the whole commit id), as it was kept; `home` is that stage's own. Errors

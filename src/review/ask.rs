@@ -18,6 +18,27 @@ pub struct Asked<'a> {
     pub about: About,
 }
 
+impl Asked<'_> {
+    /// Whom the answer is for.
+    pub fn to(&self) -> &str {
+        self.by.login.as_str()
+    }
+
+    /// Whether what was shown at that moment (RFC 3339) could be seen by who asks; a moment that cannot be read could not.
+    pub fn saw(&self, shown: &str) -> bool {
+        could_see(shown, &self.at)
+    }
+}
+
+/// Both moments are known to the second only, one of them rounded up: a second between them says nothing.
+fn could_see(shown: &str, asked: &str) -> bool {
+    let read = |text: &str| text.parse::<jiff::Timestamp>().ok();
+    match (read(shown), read(asked)) {
+        (Some(shown), Some(asked)) => shown.as_second() <= asked.as_second().saturating_add(1),
+        _ => false,
+    }
+}
+
 /// What is asked about.
 pub enum About {
     Pull(Box<Pull>),
@@ -71,5 +92,32 @@ impl Answer {
         let bad = |state| matches!(state, PlanFailed | DeployFailed | Refused | RemoveFailed | Cancelled | NeedsTrust);
         let stages_fine = self.handled.stages.iter().all(|s| s.error.is_none() && !bad(s.card.state));
         self.error.is_none() && self.handled.errors.is_empty() && stages_fine
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Class;
+
+    #[test]
+    fn what_was_shown_later_was_not_seen() {
+        let asked = "2026-11-24T12:00:00Z";
+        assert!(could_see("2026-11-24T11:59:59Z", asked));
+        assert!(could_see("2026-11-24T12:00:01Z", asked));
+        assert!(!could_see("2026-11-24T12:00:02Z", asked));
+        assert!(could_see("2026-11-24T13:00:00+02:00", asked));
+        assert!(!could_see("soon", asked));
+        assert!(!could_see(asked, ""));
+    }
+
+    #[test]
+    fn the_first_reason_stays_the_reason() {
+        let refused = |what: &str| Answer::refused(Error::new(Class::Refused, "test", "deploying", what));
+        let whole = Answer::saying("a".into()).and(refused("first")).and(refused("second"));
+        assert!(!whole.is_done());
+        assert_eq!(whole.error.unwrap().what(), "first");
+        assert_eq!(whole.handled.errors.len(), 1);
+        assert!(Answer::saying("a".into()).and(Answer::default()).is_done());
     }
 }

@@ -63,12 +63,16 @@ impl<'a> Board<'a> {
             place.card = Some(card.clone());
             place.home.clone()
         });
-        if let Some(home) = home {
-            let kept = home.card(&card.stage, card.pull).await.unwrap_or_default();
-            if !kept.is_some_and(|kept| same(&kept, card)) {
-                home.put_card(card).await?;
-            }
+        let kept = match &home {
+            Some(home) => home.card(&card.stage, card.pull).await.unwrap_or_default(),
+            None => None,
+        };
+        // what was told before is told again word by word, so that nothing is written for it
+        let known = kept.filter(|kept| same(kept, card));
+        if let (Some(home), None) = (&home, &known) {
+            home.put_card(card).await?;
         }
+        let card = known.as_ref().unwrap_or(card);
         report::check(self.office, card).await?;
         report::deployment(self.office, card).await
     }

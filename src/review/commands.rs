@@ -5,7 +5,6 @@ mod deploy;
 mod dispatch;
 mod manage;
 mod reply;
-mod words;
 
 use super::ask::{About, Answer, Asked};
 use super::ground::{Ground, Reach};
@@ -20,9 +19,14 @@ use crate::forge::event::CommentAction;
 use crate::forge::{AccountKind, Actor, Comment, PullState};
 use crate::names::{Digest, Revision};
 use crate::pipeline;
+use crate::plan::card::Trouble;
+use crate::render::reply as say;
 use reply::{End, To};
 
 pub use dispatch::dispatch;
+
+/// The code of a refusal that has a sentence of its own.
+const LATER: &str = "command.later";
 
 /// A comment on a pull request. Only what a person has just written is a command.
 pub async fn comment(
@@ -52,7 +56,7 @@ pub async fn comment(
         Found::Nothing => Answer::default(),
         Found::Wrong { line, say } => {
             let error = Error::usage("command.unknown", format!("reading {line}"), say.clone());
-            Answer { said: vec![words::wrong(&line, &say, &prefix)], ..Answer::refused(error) }
+            Answer { said: vec![say::unknown(by.login.as_str(), &line, &say)], ..Answer::refused(error) }
         }
         Found::Commands(commands) => {
             let pull = pull::get(office, number).await?;
@@ -68,14 +72,15 @@ pub async fn comment(
 async fn all(asked: &Asked<'_>, commands: &[Command]) -> Answer {
     let mut whole = Answer::default();
     for command in commands {
-        let typed = words::typed(&asked.prefix, command);
+        let typed = format!("{} {command}", asked.prefix);
         if !whole.is_done() {
-            whole.said.push(words::not_begun(&typed));
+            let why = format!("{typed} was not begun, because the command before it was not done");
+            whole.said.push(say::note(asked.to(), &why));
             continue;
         }
         let mut answer = carry_out(asked, command).await.unwrap_or_else(Answer::refused);
-        if let Some(error) = &answer.error {
-            answer.said.insert(0, words::refused(&typed, error));
+        if let Some(error) = answer.error.as_ref().filter(|error| error.code() != LATER) {
+            answer.said.insert(0, say::refusal(asked.to(), &typed, &Trouble::of(error)));
         }
         whole = whole.and(answer);
     }
@@ -85,7 +90,7 @@ async fn all(asked: &Asked<'_>, commands: &[Command]) -> Answer {
 /// Says what came of it on the pull request, and hands it on for the log.
 async fn told(office: &Office, number: u64, to: &To, answer: Answer) -> Result<Handled> {
     let end = if answer.is_done() { End::Done } else { End::NotDone };
-    let said = words::joined(&answer.said);
+    let said = reply::joined(&answer.said);
     let mut handled = answer.handled;
     handled.errors.extend(answer.error);
     if let Err(error) = reply::answer(office, number, to, &said, end).await {
@@ -121,11 +126,14 @@ fn wish(command: &Command, spot: &Spot) -> Wish {
 
 async fn carry_out(asked: &Asked<'_>, command: &Command) -> Result<Answer> {
     match command {
-        Command::Help => Ok(Answer::saying(words::help(&asked.prefix))),
+        Command::Help => {
+            let rows: Vec<(String, &str)> = command::table().iter().map(|usage| (usage.line(), usage.does)).collect();
+            let rows = rows.iter().map(|(line, does)| (line.as_str(), *does));
+            Ok(Answer::saying(say::help(asked.to(), &asked.prefix, rows)))
+        }
         Command::Drift { .. } | Command::RevertDrift { .. } | Command::Dev { .. } | Command::Logs { .. } => {
-            let typed = words::typed(&asked.prefix, command);
-            Err(Error::refused("command.later", format!("answering {typed}"), "it comes with a later version")
-                .next(format!("`{} help` lists what there is now", asked.prefix)))
+            let error = Error::refused(LATER, command.word(), "it comes with a later version");
+            Ok(Answer { said: vec![say::later(asked.to(), command.word())], ..Answer::refused(error) })
         }
         Command::Promote { from, to, app } => promote::promote(asked, from, to, app.as_deref()).await,
         Command::Approve { revision: Some(revision), .. } => approve::commit(asked, revision).await,

@@ -17,7 +17,9 @@ use crate::config::{GitRef, Source};
 use crate::error::{Error, Result};
 use crate::names::Revision;
 use crate::pipeline::{self, As, Synthesized, Trust, carried};
+use crate::plan::card::CardState;
 use crate::plan::state::{Past, StageState};
+use crate::render::reply::{self as say, Done};
 use offer::Offer;
 
 /// The card shows a promotion or a rollback, not the pull request's own commit.
@@ -73,7 +75,7 @@ async fn one(ground: &Ground<'_>, source: &Spot, target: &Spot) -> Result<Answer
         what: format!("{} {from}, which runs {}", offer::PROMOTES, revision.short()),
         again: format!("{} promote {from} {to}", ground.asked.prefix),
     };
-    offer
+    let answer = offer
         .make(seat, &made, async || {
             let now = giver.desk.home.state(from).await?;
             let now = whole(now.as_ref().map(|(state, _)| state), from, to)?;
@@ -83,7 +85,17 @@ async fn one(ground: &Ground<'_>, source: &Spot, target: &Spot) -> Result<Answer
             let what = format!("{from} runs {} by now", now.short());
             Err(Error::refused("promote.moved", format!("promoting {from} to {to}"), what).next("type it again"))
         })
-        .await
+        .await?;
+    Ok(with(ground, answer, &Done::Promoted { from, to, revision: revision.as_str() }))
+}
+
+/// Says it, where something was deployed.
+fn with(ground: &Ground<'_>, answer: Answer, done: &Done<'_>) -> Answer {
+    let deployed = answer.handled.stages.iter().any(|s| s.card.state == CardState::Deployed);
+    if !deployed || !answer.is_done() {
+        return answer;
+    }
+    answer.and(Answer::saying(say::done(ground.asked.to(), done)))
 }
 
 /// What a stage runs, where that is a whole commit and nothing else.
@@ -220,7 +232,7 @@ async fn back(ground: &Ground<'_>, spot: &Spot, revision: Option<&str>) -> Resul
         again: format!("{} rollback {} {stage}", ground.asked.prefix, revision.short()),
     };
     let home = seat.desk.home.clone();
-    offer
+    let answer = offer
         .make(seat, &made, async || {
             let now = home.state(stage).await?.and_then(|(state, _)| state.revision);
             if now == runs {
@@ -229,7 +241,8 @@ async fn back(ground: &Ground<'_>, spot: &Spot, revision: Option<&str>) -> Resul
             let what = "another run has deployed it meanwhile";
             Err(Error::refused("rollback.moved", format!("rolling back stage {stage}"), what).next("look at it again"))
         })
-        .await
+        .await?;
+    Ok(with(ground, answer, &Done::RolledBack { stage, revision: revision.as_str() }))
 }
 
 /// What a stage goes back to: the commit that is named, or the last other one that it ran.

@@ -15,7 +15,7 @@ use crate::pipeline::event::{About, Event, Place};
 use crate::pipeline::hold::{self, Patience};
 use crate::pipeline::progress::Stop;
 use crate::pipeline::stage::{self, Intent, Opened};
-use crate::pipeline::{self, As, Desk, Tools, Trust};
+use crate::pipeline::{self, As, Desk, Synthesized, Tools, Trust};
 use crate::plan::outcome::Applied;
 use crate::plan::state::Approval;
 use crate::plan::stored::StoredPlan;
@@ -108,8 +108,21 @@ impl Seat {
         let begun = Instant::now();
         let synthesized = pipeline::synthesize(&self.intent, &self.desk, &office.tools).await?;
         let stored = pipeline::plan(&self.intent, &self.desk, &synthesized, &office.tools).await;
+        if let Ok(stored) = &stored
+            && stored.plan.has_changes()
+        {
+            self.keep_planned(office, stored, &synthesized).await;
+        }
         tracing::debug!(seconds = begun.elapsed().as_secs_f64(), "planned");
         stored
+    }
+
+    /// The plan may be executed by a later job, which has no assembly: rollback needs it all the same.
+    async fn keep_planned(&self, office: &Office, stored: &StoredPlan, made: &Synthesized) {
+        let kept = pipeline::keep_planned(&self.desk.home, self.stage(), &stored.plan.digest, made).await;
+        if let Err(error) = kept {
+            office.tools.teller.note(format!("a rollback to {} will not be possible: {error}", self.intent.revision));
+        }
     }
 
     /// Step 8, under the lock.
@@ -127,7 +140,15 @@ impl Seat {
         let watching = self.watch(held, tools.stop.begin_nothing.clone());
         let applied = pipeline::execute(stored, &order, &self.intent, self.desk.clone(), &tools, &held.lock).await;
         watching.abort();
-        applied
+        let applied = applied?;
+        if !applied.failed() {
+            let home = &self.desk.home;
+            let untold = pipeline::keep_executed(home, self.stage(), &stored.plan.digest, &stored.plan.revision).await;
+            if let Some(untold) = untold {
+                office.tools.teller.note(untold);
+            }
+        }
+        Ok(applied)
     }
 
     /// The tools with a stop of the stage's own: cancelling one stage leaves the others alone.

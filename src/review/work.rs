@@ -62,7 +62,7 @@ async fn work(board: &Board<'_>, spot: &Spot, aim: Aim, card: &mut Card) -> Resu
         return untouched(&seat, card, before).await;
     }
     // a check that already says how this commit is does not go back to being worked on
-    if !before.as_ref().is_some_and(|b| b.head == card.head) {
+    if before.as_ref().is_none_or(|b| b.head != card.head) {
         report::check(board.office, card).await?;
     }
     if !at_once {

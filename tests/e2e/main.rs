@@ -3,6 +3,8 @@
 mod action;
 mod clean_env;
 mod cloud;
+#[path = "../forge/mod.rs"]
+mod forge;
 mod http;
 mod kill;
 mod kill_app;

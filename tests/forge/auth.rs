@@ -92,10 +92,15 @@ impl State {
                 .header("x-accepted-github-permissions", format!("{}={}", level.0, level.1))
         };
         if let (Some(repo), Some(repos)) = (repo, &token.repos)
-            && repo.private
             && !repos.contains(&repo.id)
         {
-            return Err(Refusal::not_found());
+            // of others, only what everybody may read
+            let reads = needs.iter().find(|need| need.1 == "write").filter(|_| request.is_write());
+            return match reads {
+                _ if repo.private => Err(Refusal::not_found()),
+                Some(need) => Err(denied(need)),
+                None => Ok(()),
+            };
         }
         if let Some(permissions) = &token.permissions {
             let has = |need: &Need| match permissions.get(need.0).map(String::as_str) {

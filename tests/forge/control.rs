@@ -1,5 +1,6 @@
 //! Routes of the fake's own, for stories that a shell script plays: `POST /_control/VERB` with a JSON body.
 
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 
@@ -51,7 +52,36 @@ pub fn serve(hub: &Hub, request: &Request) -> Reply {
     }
 }
 
+/// What is done and has nothing to tell; false: it is none of these.
+fn silent(hub: &Hub, verb: &str, words: &Words) -> bool {
+    match verb {
+        "public" => hub.make_public(words.text("name")),
+        "rename" => hub.rename(words.text("name"), words.text("to")),
+        "delete_repo" => hub.delete_repo(words.text("name")),
+        "user" => hub.user(words.text("login")),
+        "role" => hub.role(words.text("repo"), words.text("login"), words.text("role")),
+        "team" => hub.team(words.text("org"), words.text("slug"), &words.texts("members")),
+        "token" => match words.or("login", "github-actions[bot]") {
+            "github-actions[bot]" => hub.actions_token(words.text("secret"), &words.permissions()),
+            person => hub.person_token(words.text("secret"), person, &words.permissions()),
+        },
+        "draft" => hub.draft(words.number("number"), words.0.get("draft").is_none_or(|d| d == true)),
+        "close" => hub.close(words.number("number")),
+        "reopen" => hub.reopen(words.number("number")),
+        "move_branch" => {
+            let to = words.0.get("to").and_then(Value::as_str);
+            hub.move_branch(words.text("repo"), words.text("branch"), to);
+        }
+        _ => return false,
+    }
+    true
+}
+
 fn act(hub: &Hub, verb: &str, words: &Words) -> Option<Value> {
+    if silent(hub, verb, words) {
+        return Some(json!({}));
+    }
+    let table = |env: Vec<(String, String)>| json!(env.into_iter().collect::<BTreeMap<_, _>>());
     let answer = match verb {
         "repo" => {
             let name = words.text("name");
@@ -64,48 +94,27 @@ fn act(hub: &Hub, verb: &str, words: &Words) -> Option<Value> {
             hub.fork(words.text("of"), words.text("name"), &path);
             json!({"path": path})
         }
-        "public" => done(hub.make_public(words.text("name"))),
-        "rename" => done(hub.rename(words.text("name"), words.text("to"))),
-        "delete_repo" => done(hub.delete_repo(words.text("name"))),
-        "user" => done(hub.user(words.text("login"))),
-        "role" => done(hub.role(words.text("repo"), words.text("login"), words.text("role"))),
-        "team" => done(hub.team(words.text("org"), words.text("slug"), &words.texts("members"))),
-        "token" => {
-            let (secret, login) = (words.text("secret"), words.or("login", "github-actions[bot]"));
-            done(match login {
-                "github-actions[bot]" => hub.actions_token(secret, &words.permissions()),
-                person => hub.person_token(secret, person, &words.permissions()),
-            })
-        }
         "app" => {
             let keys = hub.app(words.text("slug"), &words.permissions());
             json!({"id": keys.id, "client_id": keys.client_id, "installation": keys.installation, "key_pem": keys.key_pem})
         }
         "open" => json!({"number": hub.open(words.text("head"), words.text("base"), words.text("author"))}),
-        "draft" => done(hub.draft(words.number("number"), words.0.get("draft").is_none_or(|d| d == true))),
-        "close" => done(hub.close(words.number("number"))),
-        "reopen" => done(hub.reopen(words.number("number"))),
         "merge" => json!({"sha": hub.merge(words.number("number"), words.or("method", "merge"), words.text("by"))}),
         "comment" => json!({"id": hub.comment(words.number("number"), words.text("by"), words.text("body"))}),
         "review" => json!({"id": hub.review(words.number("number"), words.text("by"), words.or("state", "APPROVED"))}),
-        "push_file" => json!({
-            "sha": hub.push_file(words.text("repo"), words.text("branch"), words.text("path"), words.text("text")),
-        }),
+        "push_file" => {
+            let text = words.text("text");
+            json!({"sha": hub.push_file(words.text("repo"), words.text("branch"), words.text("path"), text)})
+        }
         "event" => event(hub, words)?,
-        "oidc" => json!(hub.oidc_env(words.text("subject")).into_iter().collect::<std::collections::BTreeMap<_, _>>()),
-        "env" => json!(
-            hub.env(words.text("repo"), words.text("token")).into_iter().collect::<std::collections::BTreeMap<_, _>>()
-        ),
+        "oidc" => table(hub.oidc_env(words.text("subject"))),
+        "env" => table(hub.env(words.text("repo"), words.text("token"))),
         "state" => dump(hub),
         "journal" => json!(hub.journal().iter().map(ToString::to_string).collect::<Vec<_>>()),
         "violations" => json!(hub.violations()),
         _ => return None,
     };
     Some(answer)
-}
-
-fn done((): ()) -> Value {
-    json!({})
 }
 
 /// Writes the payload of an event to a file, and gives it back.

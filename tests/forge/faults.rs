@@ -58,8 +58,8 @@ impl Fault {
     }
 }
 
-/// Which requests are meant: `"POST issues/1/comments"` (a method or `*`, and what the path contains; either alone is
-/// fine), or a closure.
+/// Which requests are meant: `"POST issues/1/comments"` (a method or `*`, and what the path, its template
+/// or the operation's name contains; either alone is fine: `"issues/create-comment"`, `"PATCH"`), or a closure.
 pub trait Matches: Send + 'static {
     fn matches(&self, call: &Call) -> bool;
 }
@@ -68,7 +68,8 @@ impl Matches for &'static str {
     fn matches(&self, call: &Call) -> bool {
         let all_big = self.bytes().all(|b| b.is_ascii_uppercase());
         let (method, text) = self.split_once(' ').unwrap_or(if all_big { (self, "") } else { ("*", self) });
-        (method == "*" || method == call.method) && (call.path.contains(text) || call.template.contains(text))
+        (method == "*" || method == call.method)
+            && [&call.path, &call.template, &call.operation].iter().any(|t| t.contains(text))
     }
 }
 

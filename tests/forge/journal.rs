@@ -60,7 +60,7 @@ impl Call {
             login: request.login().to_owned(),
             headers,
             body: request.json.clone(),
-            is_write: operation == "git/push" || (request.is_write() && operation != "git/fetch"),
+            is_write: request.is_write() && operation != "git/fetch",
             status: 0,
             outcome: Outcome::Done,
         }
@@ -121,6 +121,15 @@ impl Hub {
     /// All requests that match.
     pub fn calls(&self, matcher: impl super::faults::Matches) -> Vec<Call> {
         self.state().journal.iter().filter(|call| matcher.matches(call)).cloned().collect()
+    }
+
+    /// The shortest time between two requests that created something people are told about (GitHub wants a second).
+    pub fn shortest_gap_ms(&self) -> Option<i64> {
+        let loud = ["issues/create-comment", "pulls/create", "pulls/create-review"];
+        let state = self.state();
+        let at: Vec<i64> =
+            state.journal.iter().filter(|c| loud.contains(&c.operation.as_str())).map(|c| c.at_ms).collect();
+        at.windows(2).map(|pair| pair[1] - pair[0]).min()
     }
 
     pub fn clear_journal(&self) {

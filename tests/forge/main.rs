@@ -18,6 +18,7 @@ fn main() {
             _ => panic!("usage: forge --dir DIR [--listen 127.0.0.1:0]"),
         }
     }
+    offshoot::git::init();
     let dir = dir.expect("--dir says where the repositories are kept");
     let fake = forge::FakeGitHub::listen(&dir, &listen);
     println!("{}", serde_json::json!({"api_url": fake.api_url(), "server_url": fake.server_url()}));

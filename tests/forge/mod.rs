@@ -85,7 +85,8 @@ impl FakeGitHub {
     pub fn listen(dir: impl AsRef<Path>, address: &str) -> FakeGitHub {
         let listener = std::net::TcpListener::bind(address).expect("a free port");
         let endpoint = format!("http://{}", listener.local_addr().expect("the bound address"));
-        let state = Arc::new(Mutex::new(State::new(endpoint.clone(), dir.as_ref().to_owned())));
+        let dir = std::path::absolute(dir).expect("a folder");
+        let state = Arc::new(Mutex::new(State::new(endpoint.clone(), dir)));
         let hub = Hub { state, endpoint };
         let (stop, stopped) = tokio::sync::oneshot::channel();
         let served = hub.clone();

@@ -151,8 +151,16 @@ pub fn oidc(state: &mut State, request: &Request) -> Reply {
         request.header("authorization").split_once(' ').filter(|(kind, _)| kind.eq_ignore_ascii_case("bearer"));
     let given = bearer.is_some_and(|(_, token)| token == OIDC_BEARER);
     let mut call = super::Call::of(state, request, "/_oidc/token", "oidc/token");
+    let fault = state.take_fault(&call);
     call.status = if given { 200 } else { 401 };
+    if let Some(fault) = &fault {
+        call.outcome = super::journal::Outcome::Faulted(format!("{fault:?}"));
+        call.status = fault.refusal().status;
+    }
     state.journal.push(call);
+    if let Some(fault) = fault {
+        return fault.refusal().into_reply();
+    }
     if !given {
         return Refusal::new(401, "The token is not the one of the job").into_reply();
     }

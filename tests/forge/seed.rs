@@ -75,6 +75,9 @@ impl State {
     pub fn add_token(&mut self, secret: &str, login: &str, app: Option<String>, permissions: &[(&str, &str)]) {
         let limit = if app.as_deref() == Some("github-actions") { 1000 } else { 5000 };
         let narrowed = app.is_some() || !permissions.is_empty();
+        // a job's token is for its own repository
+        let own = app.as_deref() == Some("github-actions") && self.home != 0;
+        let repos = own.then(|| vec![self.home]);
         self.tokens.retain(|token| token.secret != secret);
         self.tokens.push(Token {
             secret: secret.to_owned(),
@@ -85,7 +88,7 @@ impl State {
                 all.entry("metadata".to_owned()).or_insert_with(|| "read".to_owned());
                 all
             }),
-            repos: None,
+            repos,
             expires_s: None,
             rate: Limit::full(limit),
         });
@@ -189,7 +192,7 @@ impl Hub {
         });
     }
 
-    /// A `GITHUB_TOKEN` with the `permissions:` of its job: `[("pull_requests", "write")]`; metadata can always be read.
+    /// A `GITHUB_TOKEN` of the home repository with the `permissions:` of its job: `[("pull_requests", "write")]`; metadata can always be read.
     pub fn actions_token(&self, secret: &str, permissions: &[(&str, &str)]) {
         self.state().add_token(secret, "github-actions[bot]", Some("github-actions".to_owned()), permissions);
     }

@@ -60,7 +60,10 @@ async fn answer(hub: Hub, cut: Cut, request: axum::extract::Request) -> Response
     };
     let hooks = lock(&state).due_hooks();
     for hook in hooks {
-        hook();
+        // beside the server's thread: a hook may ask the fake itself, or wait for a child that does
+        if tokio::task::spawn_blocking(hook).await.is_err() {
+            lock(&state).violations.push("a hook panicked, see above".to_owned());
+        }
     }
     match handled {
         Handled::Reply(reply) => reply.into_http(),
@@ -107,6 +110,9 @@ fn handle(state: &mut State, mut request: Request) -> Handled {
         return Handled::Reply(Refusal::not_found().into_reply());
     };
     request.params = params;
+    if request.header("user-agent").is_empty() {
+        state.violations.push(format!("{} {}: GitHub refuses requests without a user-agent", call.method, call.path));
+    }
     let wrong = validate::request(route.method, route.template, &request.query, &request.body);
     state.violations.extend(wrong.iter().map(|error| format!("request {} {}: {error}", request.method, request.path)));
     let fault = state.take_fault(&call);

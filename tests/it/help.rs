@@ -2,8 +2,8 @@
 
 use crate::world::{World, shows};
 
-const COMMANDS: [&str; 11] =
-    ["plan", "deploy", "remove", "show", "outputs", "unlock", "stages", "init", "check", "schema", "completions"];
+const COMMANDS: [&str; 12] =
+    ["plan", "deploy", "remove", "show", "outputs", "unlock", "ci", "stages", "init", "check", "schema", "completions"];
 
 #[test]
 fn every_command_has_help_that_fits() {
@@ -38,6 +38,7 @@ fn the_first_page_names_every_command_and_the_exit_codes() {
       show         Show a stored plan, by file or by the first digits of its digest
       outputs      Show the outputs of a stage's stacks
       unlock       Break the lock of a stage whose run is gone for good
+      ci           Do what a GitHub event means: for CI, run by the Action
       stages       List the stages: by rule, and as deployed
       init         Write an offshoot.yml for this repository
       check        Check offshoot.yml: every problem, with line, column and a suggestion

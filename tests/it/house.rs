@@ -87,6 +87,10 @@ const ROOMS: &[Edge] = &[
 #[rustfmt::skip]
 const STEPS: &[Edge] = &[
     ("stage", "event", "decides what an Event means"),
+    ("hold", "stage", "locks the stage of an Intent"),
+    ("hold", "progress", "tells whom it waits for"),
+    ("kept", "stage", "a stored plan must be of the Intent's stage"),
+    ("archive", "changed", "keeps an assembly with its Facts"),
     ("checkout", "stage", "takes an Intent"),
     ("changed", "stage", "takes an Intent"),
     ("changed", "checkout", "takes a Tree"),
@@ -174,15 +178,19 @@ fn the_rooms_table_has_no_circle_and_no_stale_entry() {
     let order = [
         "main",
         "cli",
+        "review",
         "pipeline",
         "git",
+        "github",
         "aws",
         "toolchain",
         "render",
         "diff",
+        "command",
         "config",
         "assembly",
         "plan",
+        "forge",
         "names",
         "error",
     ];

@@ -25,6 +25,20 @@ impl Home {
         self.delete(&key(stage, revision)).await
     }
 
+    /// The assembly of a plan, by the plan's digest, until the plan is executed or another one is.
+    pub async fn put_planned(&self, stage: &str, digest: &str, zip: Vec<u8>) -> Result<()> {
+        self.write(&planned_key(stage, digest), zip, Only::Always).await?;
+        Ok(())
+    }
+
+    pub async fn planned(&self, stage: &str, digest: &str) -> Result<Option<Vec<u8>>> {
+        Ok(self.read_bytes(&planned_key(stage, digest)).await?.map(|(bytes, _)| bytes))
+    }
+
+    pub async fn drop_planned(&self, stage: &str) -> Result<()> {
+        self.drop_folder(&format!("{stage}.planned/")).await
+    }
+
     pub(super) async fn drop_assemblies(&self, stage: &str) -> Result<()> {
         self.drop_folder(&folder(stage)).await
     }
@@ -32,6 +46,10 @@ impl Home {
 
 fn folder(stage: &str) -> String {
     format!("{stage}.assemblies/")
+}
+
+fn planned_key(stage: &str, digest: &str) -> String {
+    format!("{stage}.planned/{digest}.zip")
 }
 
 fn key(stage: &str, revision: &str) -> String {

@@ -4,48 +4,21 @@ use std::io::Write as _;
 use std::path::Path;
 
 use crate::error::{Error, Result};
-use crate::plan::card::Trouble;
-use crate::render::markdown::{self, escape};
+use crate::plan::card::{Card, Trouble};
+use crate::render;
 use crate::review::Handled;
 
-/// GitHub drops a summary that is larger.
-const LARGEST_BYTES: usize = 1_024 * 1_024;
-/// So that one stage of many leaves room for the others; the file of `markdown-file` has no such limit.
-const STAGE_CHARS: usize = 200_000;
+/// GitHub drops the summary of a step that is larger in all.
+const LARGEST_BYTES: usize = render::summary::SUMMARY_BYTES;
 const CUT: &str = "\n\n**The rest is left out here: GitHub takes at most 1 MiB. The log of the step has it all.**\n";
 
-/// All that there is to say, however long.
+/// All that there is to say.
 pub fn whole(handled: &Handled) -> String {
-    let mut out = String::from("## Offshoot\n");
-    let mut troubles: Vec<Trouble> = handled.errors.iter().map(Trouble::of).collect();
-    for stage in &handled.stages {
-        let card = &stage.card;
-        match (&card.applied, &card.plan) {
-            (Some(applied), _) => out.push_str(&format!("\n{}", markdown::applied(applied, STAGE_CHARS))),
-            (None, Some(plan)) => out.push_str(&format!("\n{}", markdown::plan(plan, STAGE_CHARS))),
-            (None, None) => {
-                out.push_str(&format!("\n### {} → {}\n", escape::code(&card.app), escape::code(&card.stage)));
-            }
-        }
-        if let Some(why) = &card.why {
-            out.push_str(&format!("\n{}\n", escape::text(why)));
-        }
-        troubles.extend(stage.error.as_ref().map(Trouble::of));
-    }
-    for trouble in &troubles {
-        out.push_str(&format!(
-            "\n> [!WARNING]\n> **{}:** {}\n",
-            escape::text(&trouble.doing),
-            escape::text(&trouble.what)
-        ));
-        if let Some(next) = &trouble.next {
-            out.push_str(&format!(">\n> Next: {}\n", escape::text(next)));
-        }
-    }
-    for note in &handled.notes {
-        out.push_str(&format!("\n{}\n", escape::text(note)));
-    }
-    out
+    let cards: Vec<Card> = handled.stages.iter().map(|s| s.card.clone()).collect();
+    // what is in a card already is told with its stage
+    let untold = handled.stages.iter().filter(|s| s.card.trouble.is_none()).filter_map(|s| s.error.as_ref());
+    let troubles: Vec<Trouble> = handled.errors.iter().chain(untold).map(Trouble::of).collect();
+    render::summary::summary(&cards, &handled.notes, &troubles)
 }
 
 /// Adds the text to the step's summary, cut to what is left of the step's room. Nothing is written where there is no file.
@@ -96,14 +69,26 @@ mod tests {
             ..Handled::default()
         };
         insta::assert_snapshot!(whole(&handled), @r"
-        ## Offshoot
+        ### Offshoot
 
-        > [!WARNING]
-        > **reading &lt;b&gt;:** \`a\` &#124; \[x\](y)
-        >
-        > Next: do \*this\*
+        **Stopped**: reading &lt;b&gt;
 
-        Pull request \#&#8203;7 of @&#8203;somebody
+        ```
+        `a` | [x](y)
+        ```
+
+        Next: do \*this\*
+
+        Code: `x`
+
+        **Notes**
+
+        - Pull request \#&#8203;7 of @&#8203;somebody
+        ");
+        insta::assert_snapshot!(whole(&Handled::default()), @r"
+        ### Offshoot
+
+        **No stage is concerned.**
         ");
     }
 }

@@ -71,8 +71,7 @@ pub fn body(cards: &[&Card], budget: &mut Budget, layout: Layout<'_>) -> String 
 fn sections(cards: &[&Card], budget: &mut Budget, fold: Fold, left: &mut LeftOut) -> String {
     let apps = Apps::of(cards);
     let mut sections: Vec<Section<'_>> = cards.iter().filter_map(|card| Section::of(card, apps, fold)).collect();
-    for step in [Section::begin, Section::add_dangers, Section::add_tables, Section::add_notable, Section::add_the_rest]
-    {
+    for step in [Section::add_dangers, Section::add_tables, Section::add_notable, Section::add_the_rest] {
         fairly(&mut sections, budget, step);
     }
     sections.into_iter().map(|section| section.finish(left)).collect()

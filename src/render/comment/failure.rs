@@ -52,10 +52,12 @@ fn of_stacks(card: &Card, stages: usize, apps: Apps) -> Vec<Item> {
 }
 
 /// In a pull request nobody types `offshoot deploy` into a shell; what to type stands at the end.
-fn without_shell(next: &str) -> String {
-    match next.rsplit_once(": offshoot ") {
-        Some((before, "deploy" | "deploy --resume" | "remove")) => match before.strip_suffix("then") {
-            Some(_) => format!("{before} try again"),
+pub fn without_shell(next: &str) -> String {
+    let again = |command: &str| matches!(command, "deploy" | "deploy --resume" | "remove");
+    match (next.rsplit_once(": offshoot "), next.strip_prefix("offshoot ")) {
+        (_, Some(command)) if again(command) => "try again".to_owned(),
+        (Some((before, command)), _) if again(command) => match before.strip_suffix(", then") {
+            Some(first) => format!("{first}, then try again"),
             None => format!("{before}: try again"),
         },
         _ => next.to_owned(),
@@ -105,7 +107,7 @@ fn after(trouble: &Trouble) -> String {
         out.push_str(&format!("\nAt {}\n", code(&format!("{file}:{line}:{column}"))));
     }
     if let Some(next) = &trouble.next {
-        out.push_str(&format!("\nNext: {}\n", advice(next)));
+        out.push_str(&format!("\nNext: {}\n", advice(&without_shell(next))));
     }
     if !trouble.code.is_empty() {
         out.push_str(&format!("\nCode: {}\n", code(&trouble.code)));

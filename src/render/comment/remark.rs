@@ -6,6 +6,7 @@ use crate::render::markdown::escape::{advice, code_within, link};
 use crate::render::markdown::fit::Budget;
 use crate::render::text::{count, first};
 
+use super::failure::without_shell;
 use super::show;
 use super::turns::{Group, Item, in_turns};
 
@@ -37,7 +38,7 @@ fn sentences(card: &Card) -> Vec<String> {
         if card.why.is_none() {
             out.push(stop(&advice(&one_line(&trouble.what))));
         }
-        out.extend(trouble.next.iter().map(|next| format!("Next: {}", stop(&advice(&one_line(next))))));
+        out.extend(trouble.next.iter().map(|next| format!("Next: {}", stop(&advice(&one_line(&without_shell(next)))))));
     }
     out.extend(approvals(card));
     if matches!(card.state, CardState::Planning | CardState::Deploying) {

@@ -52,7 +52,7 @@ impl Block {
 /// One stage with everything that can be shown of it.
 pub struct Section<'a> {
     opening: String,
-    /// Whether there was room for it at all.
+    /// Whether anything of it found room.
     open: bool,
     details: Option<Details<'a>>,
     table: Block,
@@ -99,38 +99,49 @@ impl<'a> Section<'a> {
         })
     }
 
-    pub fn begin(&mut self, budget: &mut Budget) {
-        self.open = self.open || budget.take(&format!("{}{CLOSE}", self.opening));
-    }
-
     pub fn add_dangers(&mut self, budget: &mut Budget) {
-        if let Some(details) = self.details.as_mut().filter(|_| self.open) {
-            details.add_dangers(budget);
-        }
+        self.add(budget, |section, budget| section.detail(Details::add_dangers, budget));
     }
 
     pub fn add_tables(&mut self, budget: &mut Budget) {
-        if self.open {
+        self.add(budget, |section, budget| {
             // one long table may not eat the room of the others
-            for (block, percent) in
-                [(&mut self.results, 60), (&mut self.table, 60), (&mut self.outputs, 60), (&mut self.notes, 100)]
-            {
+            let blocks = [&mut section.results, &mut section.table, &mut section.outputs, &mut section.notes];
+            for (block, percent) in blocks.into_iter().zip([60, 60, 60, 100]) {
                 let mut share = budget.split(percent);
                 block.fill(&mut share);
                 budget.give_back(share);
             }
-        }
+        });
     }
 
     pub fn add_notable(&mut self, budget: &mut Budget) {
-        if let Some(details) = self.details.as_mut().filter(|_| self.open) {
-            details.add_notable(budget);
-        }
+        self.add(budget, |section, budget| section.detail(Details::add_notable, budget));
     }
 
     pub fn add_the_rest(&mut self, budget: &mut Budget) {
-        if let Some(details) = self.details.as_mut().filter(|_| self.open) {
-            details.add_the_rest(budget);
+        self.add(budget, |section, budget| section.detail(Details::add_the_rest, budget));
+    }
+
+    fn detail(&mut self, add: fn(&mut Details<'a>, &mut Budget), budget: &mut Budget) {
+        if let Some(details) = &mut self.details {
+            add(details, budget);
+        }
+    }
+
+    /// Opens the section with the first thing that finds room in it; an empty one helps nobody.
+    fn add(&mut self, budget: &mut Budget, step: impl FnOnce(&mut Self, &mut Budget)) {
+        let frame = format!("{}{CLOSE}", self.opening);
+        if self.open {
+            step(self, budget);
+        } else if budget.take(&frame) {
+            step(self, budget);
+            let blocks = [&self.results, &self.table, &self.outputs, &self.notes];
+            self.open =
+                blocks.iter().any(|b| !b.shown.is_empty()) || self.details.as_ref().is_some_and(|d| !d.is_empty());
+            if !self.open {
+                budget.release(&frame);
+            }
         }
     }
 

@@ -1,5 +1,7 @@
 //! Whole comments, and what must hold for every one of them.
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::plan::card::Card;
 use crate::plan::card::CardState::*;
@@ -238,7 +240,7 @@ fn dangers_and_failures_of_every_stage_stay_when_details_do_not() {
 fn what_is_left_out_is_counted_exactly() {
     let cards = forty();
     let text = within(&cards, 12_000);
-    let rows = text.lines().filter(|l| l.contains("| `tenant-")).count();
+    let rows = text.lines().filter(|l| l.contains("` | `tenant-")).count();
     assert!(text.contains(&format!("{} stages of the table", cards.len() - rows)) || rows == cards.len(), "{text}");
     let sections = text.matches("<summary><b>").count();
     let all = cards.iter().filter(|c| !matches!(c.state, Unchanged | PlanFailed)).count();
@@ -257,4 +259,29 @@ fn only_our_own_beginning_is_a_marker() {
     let mut card = prod(Planned);
     card.why = Some(marker.clone());
     assert_eq!(write(&[card]).matches(&marker).count(), 1);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_text_from_outside_breaks_out(
+        words in prop::collection::vec("[`|<>@#/*_\\\\\n$~!\\[\\]():details -]{0,80}|.{0,40}", 12),
+        state in 0..13usize,
+        limit in 0..30_000usize,
+    ) {
+        let states = [Unchanged, Planned, NeedsApproval, NeedsTrust, Planning, Deploying, Deployed, PlanFailed, DeployFailed, Refused, Cancelled, Removed, RemoveFailed];
+        let word = |n: usize| words[n].clone();
+        let mut card = hostile_card(states[state]);
+        (card.stage, card.app, card.head, card.base) = (word(0), word(1), word(2), word(3));
+        (card.why, card.url, card.expires, card.live_url) = (Some(word(4)), Some(word(5)), Some(word(6)), Some(word(7)));
+        (card.run_url, card.approvals.from) = (Some(word(8)), vec![word(9)]);
+        card.trouble = Some(trouble(&word(10), &word(11), &word(0), &word(1)));
+        let text = within(&[card.clone(), prod(Planned)], limit);
+        prop_assert!(length(&text) <= limit);
+        if limit >= 3_000 {
+            assert_harmless(&text);
+        }
+        assert_harmless(&crate::render::check::check_summary(&card));
+    }
 }

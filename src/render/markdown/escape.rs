@@ -90,6 +90,9 @@ fn prose(text: &str, mut leading: bool) -> String {
 /// A sentence of ours that quotes words in backquotes and may end in a command (`…, then: offshoot deploy --resume`):
 /// both are code, to be copied. What stands between is only text.
 pub fn advice(sentence: &str) -> String {
+    if sentence.starts_with("offshoot ") && !sentence.contains('`') {
+        return code_within(sentence, 2 * NAME_CHARS);
+    }
     match sentence.rsplit_once(": offshoot ") {
         Some((before, command)) if !command.contains('`') => {
             format!("{}: {}", quoting(before), code_within(&format!("offshoot {command}"), 2 * NAME_CHARS))
@@ -101,7 +104,7 @@ pub fn advice(sentence: &str) -> String {
 fn quoting(sentence: &str) -> String {
     let sentence = clip(sentence, TEXT_CHARS);
     let parts: Vec<&str> = sentence.split('`').collect();
-    if parts.len() % 2 == 0 || parts.iter().skip(1).step_by(2).any(|quoted| quoted.trim().is_empty()) {
+    if parts.len().is_multiple_of(2) || parts.iter().skip(1).step_by(2).any(|quoted| quoted.trim().is_empty()) {
         return text(&sentence);
     }
     let tell = |(i, part): (usize, &&str)| if i % 2 == 0 { prose(part, i == 0) } else { code(part) };
@@ -238,6 +241,7 @@ mod tests {
             advice("write `branch`, then: offshoot deploy --approve 4f1c2a90b7de"),
             "write `branch`, then: `offshoot deploy --approve 4f1c2a90b7de`"
         );
+        assert_eq!(advice("offshoot deploy --resume"), "`offshoot deploy --resume`");
         assert_eq!(advice("a `<b>` and @octocat"), "a <code>&#60;b&#62;</code> and @&#8203;octocat");
         assert_eq!(advice("odd ` one"), "odd \\` one");
         assert_eq!(advice("held since 14:03: run 12"), "held since 14:03: run 12");

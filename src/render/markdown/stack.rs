@@ -70,6 +70,11 @@ impl<'a> Details<'a> {
         Details { shown, fold, tense }
     }
 
+    /// Nothing has found room yet.
+    pub fn is_empty(&self) -> bool {
+        self.shown.iter().all(|(_, level, _)| *level == Level::Row)
+    }
+
     /// Gives room to access, replacements and removals of every stack that has any.
     pub fn add_dangers(&mut self, budget: &mut Budget) {
         self.raise(Level::Danger, facts::is_notable, budget);

@@ -1,13 +1,13 @@
 //! `approve`: a plan by who may approve it, or a stranger's commit by a maintainer.
 
 use super::deploy::{self, Refusal, Want};
-use super::words;
 use crate::config::ApplyRule;
 use crate::error::{Error, Result};
 use crate::forge::{Origin, Pull, PullState};
 use crate::pipeline::As;
 use crate::pipeline::apply::Prune;
 use crate::plan::card::{CardState, StageRole};
+use crate::render::reply::{self as say, Done};
 use crate::review::ask::{About, Answer, Asked};
 use crate::review::ground::Ground;
 use crate::review::rights::{self, Wish};
@@ -43,7 +43,7 @@ pub(super) async fn commit(asked: &Asked<'_>, revision: &str) -> Result<Answer> 
         return Err(Error::transient("approval.not_seen", doing, what).next("type it again in a new comment"));
     }
     let handled = pull::reconcile(asked.office, pull.number, &Default::default(), Aim::Rule).await?;
-    Ok(Answer::of(handled).and(Answer::saying(words::trusts(head))))
+    Ok(Answer::of(handled).and(Answer::saying(say::done(asked.to(), &Done::Trusted { revision: head.as_str() }))))
 }
 
 /// Approves the plans that are shown.
@@ -87,7 +87,8 @@ async fn one(ground: &Ground<'_>, pull: &Pull, spot: &Spot) -> Result<Answer> {
         }
     };
     if !plan.has_changes() {
-        return Ok(Answer::saying(words::nothing_to_deploy(seat.stage())));
+        let why = format!("`{}` is as this commit says", seat.stage());
+        return Ok(Answer::saying(say::done(ground.asked.to(), &Done::Nothing { why: &why })));
     }
     card.approvals = approvals::give(office, &seat, &plan, Some(pull), ground.asked.by).await?;
     let missing = card.approvals.missing();
@@ -106,7 +107,6 @@ async fn one(ground: &Ground<'_>, pull: &Pull, spot: &Spot) -> Result<Answer> {
     if missing == 0 && !offered && spot.role == StageRole::Preview && pull.state == PullState::Open {
         return deploy::one(ground, pull, spot, Prune::Keep).await;
     }
-    // a promotion or a rollback is typed again: `deploy` is about the pull request's own commit
-    let next = (!offered).then(|| format!("{} deploy {}", ground.asked.prefix, spot.stage.name));
-    Ok(told.and(Answer::saying(words::approved(seat.stage(), missing, next.as_deref()))))
+    let done = Done::Approved { stage: seat.stage(), digest: &plan.digest, missing };
+    Ok(told.and(Answer::saying(say::done(ground.asked.to(), &done))))
 }

@@ -8,6 +8,7 @@ use crate::pipeline::{As, kept};
 use crate::plan::Plan;
 use crate::plan::card::{Card, CardState, StageRole};
 use crate::plan::stored::StoredPlan;
+use crate::render::reply::{self as say, Done};
 use crate::review::ask::Answer;
 use crate::review::board::Board;
 use crate::review::ground::Ground;
@@ -16,7 +17,7 @@ use crate::review::spot::Spot;
 use crate::review::work::{self, Aim};
 use crate::review::{Handled, StageResult, approvals, promote, pull, push};
 
-use super::{dispatch, words};
+use super::dispatch;
 
 /// Why a plan is not executed, and whether a new one helps.
 pub(super) enum Refusal {
@@ -57,7 +58,7 @@ pub(super) async fn one(ground: &Ground<'_>, pull: &Pull, spot: &Spot, prune: Pr
         return pull::reconcile(ground.office(), pull.number, &only(spot), Aim::Rule).await.map(Answer::of);
     }
     if pull.state == PullState::Merged && spot.stage.rule.apply != ApplyRule::Manual {
-        return landed(ground, pull).await.map(Answer::of);
+        return Ok(unless_lacking(ground, spot, landed(ground, pull).await?));
     }
     let Some(board) = ground.board()? else { return Ok(Answer::default()) };
     Deploy { ground, pull, board: &board, spot, prune }.run().await
@@ -74,6 +75,13 @@ fn is_at_once(pull: &Pull, spot: &Spot) -> bool {
         && spot.role == StageRole::Preview
         && ready
         && matches!(spot.stage.rule.apply, ApplyRule::Auto | ApplyRule::Fast)
+}
+
+/// A deploy that ends with approvals missing was not done.
+pub(super) fn unless_lacking(ground: &Ground<'_>, spot: &Spot, handled: Handled) -> Answer {
+    let lacking = handled.stages.iter().find(|s| s.error.is_none() && s.card.state == CardState::NeedsApproval);
+    let error = lacking.map(|result| ground.lacking(spot, &result.card.approvals, None));
+    Answer { error, ..Answer::of(handled) }
 }
 
 /// What was merged is deployed as the push of the merge would: at once, or when its plan has its approvals.
@@ -158,7 +166,7 @@ impl Deploy<'_> {
         }
         let (mut card, plan) = shown(self.ground, self.pull, self.spot, seat, Want::Deploy).await?;
         if !plan.has_changes() {
-            return Ok(Bound::Nothing(words::nothing_to_deploy(seat.stage())));
+            return Ok(Bound::Nothing(self.nothing(&format!("`{}` is as this commit says", seat.stage()))));
         }
         let stored = kept::fetch(&seat.desk, seat.stage(), &plan.digest).await?;
         kept::is_for(&stored, &plan.digest, &seat.intent, &seat.desk)?;
@@ -174,11 +182,16 @@ impl Deploy<'_> {
         Ok(Bound::Ready(Box::new((card, stored))))
     }
 
+    fn nothing(&self, why: &str) -> String {
+        say::done(self.ground.asked.to(), &Done::Nothing { why })
+    }
+
     /// The stage runs the commit already: the command was carried out before, or need not be.
     fn has_it(&self, seat: &Seat) -> Option<String> {
         let (state, _) = seat.desk.state.as_ref()?;
         let has = state.revision.as_deref() == Some(self.ground.head.as_str()) && !state.dirty && state.run.is_none();
-        (has && self.prune == Prune::Keep).then(|| words::deployed_already(seat.stage()))
+        (has && self.prune == Prune::Keep)
+            .then(|| self.nothing(&format!("`{}` runs this commit already", seat.stage())))
     }
 }
 
@@ -224,7 +237,7 @@ pub(super) async fn shown(
     if !offered && now.state == PullState::Open && spot.role == StageRole::Target {
         base_stands(ground, &now, &card, &doing).await?;
     }
-    let seen = card.planned.as_deref().is_some_and(|planned| !is_later(planned, &ground.asked.at));
+    let seen = card.planned.as_deref().is_some_and(|planned| ground.asked.saw(planned));
     if !seen {
         let what = "the plan that is shown was made after this was written";
         return Err(Refusal::Plain(Error::refused("plan.newer", doing, what).next(again)));
@@ -257,15 +270,6 @@ async fn base_stands(ground: &Ground<'_>, now: &Pull, card: &Card, doing: &str) 
     Ok(())
 }
 
-/// Both RFC 3339; what cannot be read counts as later.
-pub(super) fn is_later(moment: &str, than: &str) -> bool {
-    let read = |text: &str| text.parse::<jiff::Timestamp>().ok();
-    match (read(moment), read(than)) {
-        (Some(moment), Some(than)) => moment > than,
-        _ => true,
-    }
-}
-
 /// Makes a new plan of the stage and shows it.
 pub(super) async fn plan_anew(ground: &Ground<'_>, pull: &Pull, board: &Board<'_>, spot: &Spot) -> Result<Handled> {
     if pull.state != PullState::Open {
@@ -274,17 +278,4 @@ pub(super) async fn plan_anew(ground: &Ground<'_>, pull: &Pull, board: &Board<'_
     let result = work::stage(board, spot, Aim::Plan).await;
     board.tell(std::slice::from_ref(&result)).await?;
     Ok(Handled { stages: vec![result], ..Handled::default() })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_plan_of_the_same_second_was_shown_before() {
-        assert!(!is_later("2026-11-24T12:00:00Z", "2026-11-24T12:00:00Z"));
-        assert!(is_later("2026-11-24T12:00:01Z", "2026-11-24T12:00:00Z"));
-        assert!(!is_later("2026-11-24T13:00:00+02:00", "2026-11-24T12:00:00Z"));
-        assert!(is_later("soon", "2026-11-24T12:00:00Z"));
-    }
 }

@@ -3,6 +3,7 @@
 use tokio_util::sync::CancellationToken;
 
 use super::all;
+use super::deploy::unless_lacking;
 use crate::command::{self, Command, Found, Target};
 use crate::config::{ApplyRule, GitRef, Origin, Source, Stage};
 use crate::error::{Error, Result};
@@ -155,7 +156,8 @@ pub(super) async fn deploy(ground: &Ground<'_>, spots: &[Spot], prune: Prune) ->
     let About::Ref(git_ref, revision) = &ground.asked.about else { return Ok(Answer::default()) };
     let manual = spots.iter().any(|spot| spot.stage.rule.apply == ApplyRule::Manual);
     if !manual && prune == Prune::Keep && spots.len() == ground.spots().len() {
-        return push::moved(ground.office(), git_ref, revision).await.map(Answer::of);
+        let handled = push::moved(ground.office(), git_ref, revision).await?;
+        return Ok(told(ground, spots, handled));
     }
     let mut handled = Handled::default();
     for spot in spots {
@@ -166,7 +168,14 @@ pub(super) async fn deploy(ground: &Ground<'_>, spots: &[Spot], prune: Prune) ->
         report::deployment(ground.office(), &result.card).await?;
         handled.stages.push(result);
     }
-    Ok(Answer::of(handled))
+    Ok(told(ground, spots, handled))
+}
+
+fn told(ground: &Ground<'_>, spots: &[Spot], handled: Handled) -> Answer {
+    match spots.first() {
+        Some(spot) => unless_lacking(ground, spot, handled),
+        None => Answer::of(handled),
+    }
 }
 
 /// Errors (`stage.other_branch`): the stage is not made from what the workflow was started on.

@@ -2,7 +2,6 @@
 
 use jiff::{SignedDuration, Timestamp, Unit};
 
-use super::words;
 use crate::aws::lock::StageLock;
 use crate::command::Target;
 use crate::config::Protection;
@@ -11,6 +10,7 @@ use crate::forge::PullState;
 use crate::pipeline::{self, As, report as files};
 use crate::plan::card::{Card, CardState, StageRole};
 use crate::plan::state::StageState;
+use crate::render::reply::{self as say, Done};
 use crate::review::ask::Answer;
 use crate::review::ground::Ground;
 use crate::review::seat::{Held, Seat};
@@ -90,7 +90,8 @@ pub(super) async fn extend(ground: &Ground<'_>, spots: &[Spot], by_s: u64) -> Re
             card.expires = Some(expires.clone());
             ground.tell(&seat, &StageResult { card, error: None }).await?;
         }
-        answer = answer.and(Answer::saying(words::extended(seat.stage(), &expires)));
+        let done = Done::Extended { stage: seat.stage(), until: &expires };
+        answer = answer.and(said(ground, &done));
     }
     Ok(answer)
 }
@@ -137,8 +138,12 @@ pub(super) async fn cancel(ground: &Ground<'_>, spots: &[Spot]) -> Result<Answer
         if let Some(holder) = &holder {
             seat.desk.home.ask_to_cancel(seat.stage(), &holder.run, ground.asked.by.login.as_str()).await?;
         }
-        let said = words::cancelling(seat.stage(), holder.as_ref().map(|h| h.what.as_str()));
-        answer = answer.and(Answer::saying(said));
+        let why = format!("nobody works on `{}`", seat.stage());
+        let done = match holder {
+            Some(_) => Done::Cancelling { stage: seat.stage() },
+            None => Done::Nothing { why: &why },
+        };
+        answer = answer.and(said(ground, &done));
     }
     Ok(answer)
 }
@@ -149,27 +154,35 @@ pub(super) async fn unlock(ground: &Ground<'_>, spots: &[Spot]) -> Result<Answer
     for spot in spots {
         let seat = seat(ground, spot, As::Applier).await?;
         let holder = StageLock::unlock(&seat.desk.home, seat.stage()).await?;
-        let holder = holder.as_ref().map(|h| (h.what.as_str(), h.host.as_str()));
-        answer = answer.and(Answer::saying(words::unlocked(seat.stage(), holder)));
+        let why = format!("`{}` is not locked", seat.stage());
+        let done = match holder {
+            Some(_) => Done::Unlocked { stage: seat.stage() },
+            None => Done::Nothing { why: &why },
+        };
+        answer = answer.and(said(ground, &done));
     }
     Ok(answer)
 }
 
 /// What the stacks give out, without secrets.
 pub(super) async fn outputs(ground: &Ground<'_>, spots: &[Spot]) -> Result<Answer> {
-    let mut answer = Answer::default();
+    let mut cards = Vec::new();
     for spot in spots {
         let seat = seat(ground, spot, As::Planner).await?;
-        let said = match &seat.desk.state {
-            None => words::nothing_deployed(seat.stage()),
-            Some((state, _)) => {
-                let outputs = files::outputs_of(&seat.desk.aws, state).await?;
-                words::outputs(seat.stage(), &files::redacted(outputs))
-            }
-        };
-        answer = answer.and(Answer::saying(said));
+        let Some((state, _)) = &seat.desk.state else { continue };
+        let outputs = files::redacted(files::outputs_of(&seat.desk.aws, state).await?);
+        let blank = spot::blank(ground.office(), &ground.room, spot, 0, (ground.head.as_str(), ""));
+        cards.push(Card { outputs, ..blank });
     }
-    Ok(answer)
+    if cards.is_empty() {
+        let names: Vec<String> = spots.iter().map(|spot| format!("`{}`", spot.stage.name)).collect();
+        return Ok(said(ground, &Done::Nothing { why: &format!("nothing runs on {}", names.join(" and ")) }));
+    }
+    Ok(Answer::saying(say::outputs(ground.asked.to(), &cards)))
+}
+
+fn said(ground: &Ground<'_>, done: &Done<'_>) -> Answer {
+    Answer::saying(say::done(ground.asked.to(), done))
 }
 
 /// Goes on with what was killed, and does again what the pull request or the branch asks for.

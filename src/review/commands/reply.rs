@@ -3,6 +3,7 @@
 use crate::error::Result;
 use crate::forge::{AccountKind, Comment, Reaction};
 use crate::github::GitHub;
+use crate::render::markdown::escape::length;
 use crate::review::{Commenting, Office};
 
 /// Where an answer goes.
@@ -29,6 +30,25 @@ impl To {
 pub(super) enum End {
     Done,
     NotDone,
+}
+
+/// A reply stays well below GitHub's limit for a comment.
+const MOST_CHARS: usize = 60_000;
+
+/// All that is said in one reply, within GitHub's limit; the first of it is within it by itself.
+pub(super) fn joined(parts: &[String]) -> String {
+    let mut out = String::new();
+    for part in parts {
+        if !out.is_empty() && length(&out) + length(part) > MOST_CHARS {
+            out.push_str("\nMore was said than fits here; the log of the run has it.\n");
+            break;
+        }
+        if !out.is_empty() {
+            out.push('\n');
+        }
+        out.push_str(part);
+    }
+    out
 }
 
 /// Whether an earlier run has said all there is to say.
@@ -81,4 +101,23 @@ async fn finish(github: &GitHub, comment: u64, end: End) -> Result<()> {
     github.react(comment, reaction).await?;
     github.unreact(comment, Reaction::Eyes).await?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_does_not_fit_is_left_to_the_log() {
+        let parts = vec!["a".repeat(59_000), "b".repeat(2_000), "c".to_owned()];
+        let said = joined(&parts);
+        assert!(said.ends_with("the log of the run has it.\n"));
+        assert!(said.len() < 60_000);
+        assert_eq!(joined(&["one\n".to_owned(), "two\n".to_owned()]), "one\n\ntwo\n");
+    }
+
+    #[test]
+    fn a_reply_is_found_by_the_comment_it_answers() {
+        assert_eq!(To::Comment(17).marker(), "<!-- offshoot:reply 17 -->");
+    }
 }

@@ -7,6 +7,7 @@ use crate::pipeline::{self, Synthesized, kept};
 use crate::plan::card::{Card, CardState};
 use crate::plan::stored::StoredPlan;
 use crate::render::markdown;
+use crate::render::reply::{self as say, Done};
 use crate::review::ask::Answer;
 use crate::review::ground::Ground;
 use crate::review::seat::{Held, Seat};
@@ -63,10 +64,13 @@ impl Offer<'_> {
         }
         let stored = pipeline::plan(&seat.intent, &seat.desk, made, &office.tools).await?;
         if !stored.plan.has_changes() && kept::is_recorded(&stored.plan, &seat.desk) {
-            return Ok(Answer::saying(format!("Stage `{}` runs that already.", seat.stage())));
+            let why = format!("`{}` runs that already", seat.stage());
+            return Ok(Answer::saying(say::done(self.ground.asked.to(), &Done::Nothing { why: &why })));
         }
         let mut card = self.card(&seat, &stored).await?;
-        if let Some(error) = self.barred(&seat, &stored, &mut card).await? {
+        let barred = self.barred(&seat, &stored, &mut card).await?;
+        card.planned.get_or_insert_with(pipeline::now);
+        if let Some(error) = barred {
             return self.shown(&seat, card, error).await;
         }
         card.state = CardState::Deploying;
@@ -74,6 +78,11 @@ impl Offer<'_> {
         self.ground.tell(&home_seat, &StageResult { card: card.clone(), error: None }).await?;
         let done = work::deploy(office, seat, &stored, Freshness::JustPlanned, &mut card, held, Prune::Keep).await;
         let mut result = work::settle(&mut card, done.err());
+        if result.card.state == CardState::Deployed {
+            let (home, stage) = (&home_seat.desk.home, home_seat.stage());
+            let untold = pipeline::keep_assembly(home, stage, &stored.plan.revision, made).await;
+            untold.into_iter().for_each(|note| office.tools.teller.note(note));
+        }
         result.card.why.get_or_insert_with(|| self.what.clone());
         self.ground.tell(&home_seat, &result).await?;
         let said = result.card.applied.as_ref().map(|applied| markdown::applied(applied, PLAN_CHARS));
@@ -92,7 +101,8 @@ impl Offer<'_> {
         let revision = stored.plan.revision.as_str();
         let mut card = spot::blank(self.ground.office(), &self.ground.room, self.spot, pull, (revision, base));
         let same = before.filter(|b| b.plan.as_ref().is_some_and(|p| p.digest == stored.plan.digest));
-        card.planned = Some(same.and_then(|b| b.planned).unwrap_or_else(pipeline::now));
+        // nothing as long as nobody was shown it
+        card.planned = same.and_then(|before| before.planned);
         card.plan = Some(stored.plan.clone());
         card.why = Some(self.what.clone());
         Ok(card)
@@ -107,9 +117,7 @@ impl Offer<'_> {
         match seat.intent.stage.rule.apply {
             ApplyRule::Auto | ApplyRule::Fast => Ok(None),
             ApplyRule::Manual => {
-                let planned = card.planned.as_deref().and_then(|t| t.parse::<jiff::Timestamp>().ok());
-                let asked = self.ground.asked.at.parse::<jiff::Timestamp>().ok();
-                if planned.is_some() && planned <= asked {
+                if card.planned.as_deref().is_some_and(|planned| self.ground.asked.saw(planned)) {
                     return Ok(None);
                 }
                 card.state = CardState::Planned;

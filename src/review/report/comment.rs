@@ -324,7 +324,7 @@ mod tests {
 
         At `offshoot.yml:4:5`
 
-        Next: did you mean \\`apply\\`?
+        Next: did you mean `apply`?
 
         Nothing is planned or deployed for this pull request as long as that is so. The next push, or the next command in a comment, looks again.
         ");

@@ -1,4 +1,4 @@
-//! The Action as people use it: its installer against a server of releases, and the example workflows run by `act`.
+//! The installer of the Action against a server of releases.
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex};
 
 use tempfile::TempDir;
 
-use crate::cloud::{is_set, root, say};
+use super::wanted;
+use crate::cloud::root;
 use crate::http::Message;
 use crate::repo::{Ran, run};
 
@@ -94,14 +95,6 @@ fn release(version: &str, checksum: Option<&str>) -> Vec<(String, Vec<u8>)> {
     let name = format!("offshoot-{}.tar.gz", target());
     let path = format!("/acme/offshoot/releases/download/v{version}/{name}");
     vec![(path.clone(), archive), (format!("{path}.sha256"), format!("{sum}  {name}\n").into_bytes())]
-}
-
-fn wanted() -> bool {
-    let wanted = is_set("OFFSHOOT_E2E");
-    if !wanted {
-        say("skipped: the Action is tested only with OFFSHOOT_E2E=1");
-    }
-    wanted
 }
 
 #[test]
