@@ -116,16 +116,20 @@ pub(crate) fn place(failure: &Failure) -> String {
 }
 
 fn outputs(applied: &Applied, style: Style) -> String {
-    let rows: Vec<(String, &str)> = applied
-        .stacks
-        .iter()
-        .flat_map(|s| s.outputs.iter().map(|(k, v)| (format!("{}.{}", clean(&s.name), clean(k)), v.as_str())))
+    let all = || applied.stacks.iter().flat_map(|s| s.outputs.iter().map(move |(k, v)| (s, k, v)));
+    let rows: Vec<(String, &str)> = all()
+        .filter(|(_, name, _)| !facts::is_between_stacks(name))
+        .map(|(s, k, v)| (format!("{}.{}", clean(&s.name), clean(k)), v.as_str()))
         .collect();
     if rows.is_empty() {
         return String::new();
     }
+    let hidden = match all().count() - rows.len() {
+        0 => String::new(),
+        n => format!(", without {n} that only stacks read"),
+    };
     let name_width = rows.iter().map(|(name, _)| width(name)).max().unwrap_or(0).min(style.columns() / 2);
-    let mut out = format!("\n{}\n", style.paint(Tone::Heading, "Outputs"));
+    let mut out = format!("\n{}{hidden}\n", style.paint(Tone::Heading, "Outputs"));
     for (name, value) in rows {
         // a value is there to be copied: it is never cut
         out.push_str(&format!("  {}  {}\n", pad(&name, name_width), style.paint(Tone::Link, &clean(value))));

@@ -1,5 +1,7 @@
 //! The folded section of one stage: what its plan is bound to, its stacks, the last result, outputs, notes.
 
+use std::collections::BTreeMap;
+
 use crate::plan::card::{Card, CardState};
 use crate::plan::outcome::{Applied, Ended};
 use crate::plan::{Plan, StackPlan};
@@ -80,7 +82,7 @@ impl<'a> Section<'a> {
         });
         let removal = card.state == CardState::RemoveFailed;
         let results = applied.into_iter().flat_map(|a| &a.stacks).filter(|s| s.ended != Ended::Unchanged);
-        let outputs = card.outputs.iter().flat_map(|(stack, outputs)| output_rows(stack, outputs));
+        let (outputs, hidden) = outputs(card);
         let notes = plan.iter().flat_map(|p| &p.notes).chain(applied.into_iter().flat_map(|a| &a.notes));
         Some(Section {
             opening: opening(card, plan, apps, fold),
@@ -92,8 +94,8 @@ impl<'a> Section<'a> {
                 results.map(|s| (u8::from(s.ended != Ended::Done), timeless_row(s))),
             ),
             outputs: Block::new(
-                &format!("\n**Outputs now**\n{OUTPUTS}"),
-                outputs.map(|row| (u8::from(row.contains("| <http")), row)),
+                &format!("\n**Outputs now**{hidden}\n{OUTPUTS}"),
+                outputs.into_iter().map(|row| (u8::from(row.contains("| <http")), row)),
             ),
             notes: Block::new("\n**Notes**\n\n", notes.map(|note| (0, format!("- {}\n", text(note))))),
         })
@@ -159,6 +161,23 @@ impl<'a> Section<'a> {
         let [table, results, outputs, notes] = [self.table, self.results, self.outputs, self.notes].map(|b| b.shown);
         format!("{}{results}{table}{details}{outputs}{notes}{CLOSE}", self.opening)
     }
+}
+
+/// The outputs that are for people, and how many are only there for other stacks.
+fn outputs(card: &Card) -> (Vec<String>, String) {
+    let mut hidden = 0;
+    let mut rows = Vec::new();
+    for (stack, all) in &card.outputs {
+        let (own, others): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            all.clone().into_iter().partition(|(name, _)| !facts::is_between_stacks(name));
+        hidden += others.len();
+        rows.extend(output_rows(stack, &own));
+    }
+    let hidden = match hidden {
+        0 => String::new(),
+        n => format!(", without {n} that only stacks read"),
+    };
+    (rows, hidden)
 }
 
 /// Everything that was begun was done: the plan's own table says the same.
