@@ -215,9 +215,8 @@ impl<'a> Ground<'a> {
             Origin::Fork(fork) => format!("it comes from {fork}, and nobody who may has approved it"),
             _ => "its repository was deleted, and nobody who may has approved it".to_owned(),
         };
-        let digits = pull.head.revision.as_str().get(..12).unwrap_or(pull.head.revision.as_str());
         Err(Error::refused("trust.missing", doing, from)
-            .next(format!("read it; then a maintainer types: {} approve {digits}", self.asked.prefix)))
+            .next(format!("read it; then a maintainer types: {} approve {}", self.asked.prefix, pull.head.revision)))
     }
 }
 
