@@ -35,8 +35,12 @@ pub(super) async fn commit(asked: &Asked<'_>, revision: &str) -> Result<Answer> 
             .next(format!("to approve a plan, name its stage: {} approve prod", asked.prefix)));
     }
     if !trust::names(revision, head) {
-        // the whole commit: a stranger can make another one with the same first digits
-        return Err(Error::refused("approval.other_commit", doing, format!("the pull request is at {head} now"))
+        let what = if head.as_str().starts_with(&revision.to_ascii_lowercase()) {
+            "a stranger can make another commit that begins with these digits: it takes the whole id".to_owned()
+        } else {
+            format!("the pull request is at {} now", head.short())
+        };
+        return Err(Error::refused("approval.other_commit", doing, what)
             .next(format!("read what is there now; then type: {} approve {head}", asked.prefix)));
     }
     if !trust::trusted(asked.office, pull).await? {
