@@ -104,7 +104,7 @@ const TABLE: &[Usage] = &[
         "A B",
         Who::Deployers,
         "promote staging prod",
-        "Deploys to stage B exactly what stage A runs; nothing is built again.",
+        "Deploys to stage B the commit that stage A runs, with exactly the code that it runs there.",
     ),
     usage(
         "rollback",

@@ -98,10 +98,13 @@ impl Words<'_> {
                 Error::failed("forge.moved", doing, format!("GitHub has it somewhere else now ({})", answer.status))
                     .next("check whether the repository was renamed or transferred")
             }
-            409 => Error::failed("forge.conflict", doing, said("it conflicts with what is there")),
-            422 | 400 => Error::failed("forge.invalid", doing, said("GitHub does not accept the request")),
+            409 => Error::failed("forge.conflict", doing, said("it conflicts with what is there"))
+                .next("run it again: what is there is looked at first"),
+            422 | 400 => Error::failed("forge.invalid", doing, said("GitHub does not accept the request"))
+                .next("correct what GitHub names; if it is nothing of yours, report it as a bug"),
             500.. => self.unreachable(doing, &said(&format!("GitHub answered with status {}", answer.status))),
-            status => Error::failed("forge.refused", doing, said(&format!("GitHub answered with status {status}"))),
+            status => Error::failed("forge.refused", doing, said(&format!("GitHub answered with status {status}")))
+                .next("run it again; if it stays, look at what GitHub, or a proxy on the way, says about this status"),
         }
     }
 

@@ -11,6 +11,9 @@ use super::state::Approval;
 /// The version of [`Card`]'s JSON.
 pub const VERSION: u32 = 1;
 
+/// Why a stage of the base branch is cancelled that nobody will deploy for this pull request any more.
+pub const CLOSED: &str = "the pull request was closed without merging";
+
 /// One stage of one app on one pull request. The comment, the checks and the deployments are made from cards alone.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Card {
@@ -137,8 +140,12 @@ pub struct Approvals {
 impl Approvals {
     /// How many more are needed at least; an owner who is missing is one, however many others have approved.
     pub fn missing(&self) -> u32 {
-        let by_count = self.needed.saturating_sub(u32::try_from(self.given.len()).unwrap_or(u32::MAX));
-        by_count.max(u32::from(!self.owners_missing.is_empty()))
+        self.missing_by_count().max(u32::from(!self.owners_missing.is_empty()))
+    }
+
+    /// Without looking at owners.
+    pub fn missing_by_count(&self) -> u32 {
+        self.needed.saturating_sub(u32::try_from(self.given.len()).unwrap_or(u32::MAX))
     }
 
     pub fn is_enough(&self) -> bool {

@@ -11,7 +11,6 @@ use super::ground::{Ground, Reach};
 use super::rights::{self, Wish};
 use super::seat::{self, Seat};
 use super::spot::Spot;
-use super::trust;
 use crate::command::Target;
 use crate::config::{GitRef, Source};
 use crate::error::{Error, Result};
@@ -21,6 +20,9 @@ use crate::plan::card::CardState;
 use crate::plan::state::{Past, StageState};
 use crate::render::reply::{self as say, Done};
 use offer::Offer;
+
+/// Fewer digits of a commit could be those of another one.
+const MIN_DIGITS: usize = 7;
 
 /// The card shows a promotion or a rollback, not the pull request's own commit.
 pub use offer::is_offer;
@@ -218,7 +220,8 @@ async fn back(ground: &Ground<'_>, spot: &Spot, revision: Option<&str>) -> Resul
     let stage = spot.stage.name.as_str();
     let seat = Seat::take(ground.office(), &ground.room, &spot.app, &spot.stage, As::Planner).await?;
     let Some((state, _)) = &seat.desk.state else {
-        return Err(Error::refused("stage.not_deployed", format!("rolling back stage {stage}"), "nothing is deployed"));
+        return Err(Error::refused("stage.not_deployed", format!("rolling back stage {stage}"), "nothing is deployed")
+            .next("deploy it first"));
     };
     let past = choose(state, stage, revision)?.clone();
     let revision = Revision::new(past.revision.as_str());
@@ -239,16 +242,22 @@ async fn back(ground: &Ground<'_>, spot: &Spot, revision: Option<&str>) -> Resul
                 return Ok(());
             }
             let what = "another run has deployed it meanwhile";
-            Err(Error::refused("rollback.moved", format!("rolling back stage {stage}"), what).next("look at it again"))
+            Err(Error::refused("rollback.moved", format!("rolling back stage {stage}"), what)
+                .next("look at what it runs now, then type it again"))
         })
         .await?;
     Ok(with(ground, answer, &Done::RolledBack { stage, revision: revision.as_str() }))
 }
 
+/// `named` is the beginning of that commit, and long enough to mean it: all of them were deployed here before.
+fn begins(revision: &str, named: &str) -> bool {
+    named.len() >= MIN_DIGITS && revision.starts_with(&named.to_ascii_lowercase())
+}
+
 /// What a stage goes back to: the commit that is named, or the last other one that it ran.
 fn choose<'a>(state: &'a StageState, stage: &str, revision: Option<&str>) -> Result<&'a Past> {
     let found = match revision {
-        Some(named) => state.history.iter().find(|past| trust::names(named, &Revision::new(past.revision.as_str()))),
+        Some(named) => state.history.iter().find(|past| begins(&past.revision, named)),
         None => state.history.iter().find(|past| Some(&past.revision) != state.revision.as_ref()),
     };
     found.ok_or_else(|| {

@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::forge::{Origin, Pull, PullState};
 use crate::names::Revision;
 use crate::pipeline::{As, Trust};
-use crate::plan::card::{CardState, StageRole};
+use crate::plan::card::{CLOSED, CardState, StageRole};
 
 /// Stages that are worked on at the same time.
 const PARALLEL: usize = 3;
@@ -68,8 +68,14 @@ pub async fn reconcile(office: &Office, number: u64, only: &Target, aim: Aim) ->
 }
 
 async fn opened(office: &Office, pull: &Pull, only: &Target, aim: Aim) -> Result<Handled> {
-    let room = match open(office, pull).await {
-        Ok(room) => room,
+    let opened = async {
+        let why = distrust(office, pull).await?;
+        // what a stranger's commit holds is not even fetched: which stages there are is seen at the base
+        let at = if why.is_some() { &pull.base.revision } else { &pull.head.revision };
+        Ok((open_at(office, pull, at).await?, why))
+    };
+    let (room, why) = match opened.await {
+        Ok(opened) => opened,
         Err(error) => return untold(office, pull, error).await,
     };
     let board = match Board::new(office, &room, pull) {
@@ -82,7 +88,7 @@ async fn opened(office: &Office, pull: &Pull, only: &Target, aim: Aim) -> Result
         handled.notes.push(what);
         return Ok(handled);
     }
-    if let Some(why) = distrust(office, pull).await? {
+    if let Some(why) = why {
         handled.stages = board.spots.iter().map(|spot| waiting(&board, spot, &why)).collect();
     } else {
         let spots = board.spots.iter().filter(|spot| is_meant(spot, only));
@@ -174,6 +180,11 @@ async fn remove(board: &Board<'_>, spot: &Spot, card: &mut crate::plan::card::Ca
     let office = board.office;
     let mut seat = Seat::take(office, board.room, &spot.app, &spot.stage, As::Applier).await?;
     board.seated(&seat);
+    let before = seat.desk.home.card(seat.stage(), board.pull.number).await?;
+    if let (None, Some(before)) = (&seat.desk.state, before.filter(|b| b.state == CardState::Removed)) {
+        *card = before;
+        return Ok(());
+    }
     let held = seat.lock(office, "removal").await?;
     let removed = async {
         seat.refresh().await?;
@@ -201,7 +212,7 @@ async fn left_over(board: &Board<'_>) -> Vec<crate::plan::card::Card> {
         .filter(|_| !merged)
         .map(|mut card| {
             card.state = CardState::Cancelled;
-            card.why = Some("the pull request was closed without merging".to_owned());
+            card.why = Some(CLOSED.to_owned());
             card
         })
         .collect()

@@ -11,8 +11,6 @@ use crate::forge::{AccountKind, Comment, Origin, Pull};
 use crate::names::Revision;
 use crate::pipeline::stage::FILE;
 
-/// Fewer digits of a commit could be met on purpose.
-const MIN_DIGITS: usize = 7;
 /// What a command begins with where nothing is configured.
 const PREFIX: &str = "/offshoot";
 
@@ -48,9 +46,10 @@ fn prefix_of(text: Option<&str>, file: &Path) -> String {
     config.map_or_else(|| PREFIX.to_owned(), |config| config.prefix)
 }
 
-/// `revision` is the beginning of that commit, and long enough to mean it.
-pub fn names(revision: &str, commit: &Revision) -> bool {
-    revision.len() >= MIN_DIGITS && commit.as_str().starts_with(&revision.to_ascii_lowercase())
+/// `said` is that commit, whole: another commit that begins the same is made within a second for seven digits, and for
+/// twelve within days, so that a stranger could push one after the approval.
+pub fn names(said: &str, commit: &Revision) -> bool {
+    !said.is_empty() && commit.as_str().eq_ignore_ascii_case(said)
 }
 
 /// The comment says that this commit may run. One that was edited may have said something else when it was read.
@@ -67,15 +66,31 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_commit_is_named_by_at_least_seven_of_its_digits() {
+    fn a_commit_is_named_by_all_of_its_digits() {
         let head = Revision::new("0123456789abcdef0123456789abcdef01234567");
-        assert!(names("0123456", &head));
-        assert!(names("0123456789ABCDEF", &head));
         assert!(names(head.as_str(), &head));
-        assert!(!names("012345", &head));
-        assert!(!names("0123457", &head));
-        assert!(!names("", &head));
+        assert!(names("0123456789ABCDEF0123456789abcdef01234567", &head));
+        assert!(!names("0123456", &head));
+        assert!(!names("0123456789abcdef0123456789abcdef0123456", &head));
         assert!(!names("0123456789abcdef0123456789abcdef012345678", &head));
+        assert!(!names("", &Revision::new("")));
+    }
+
+    #[test]
+    fn only_a_persons_unedited_comment_with_the_whole_commit_vouches() {
+        let head = Revision::new("0123456789abcdef0123456789abcdef01234567");
+        let said = |kind, body: String, updated: &str| {
+            let author = crate::forge::Actor { login: crate::forge::Login::new("ana"), kind };
+            let (created, updated) = ("2026-03-01T10:00:00Z".to_owned(), updated.to_owned());
+            vouches(&Comment { id: 1, author, body, created, updated, url: String::new() }, PREFIX, &head)
+        };
+        let (whole, at) = (format!("/offshoot approve {head}"), "2026-03-01T10:00:00Z");
+        assert!(said(AccountKind::Person, whole.clone(), at));
+        assert!(!said(AccountKind::Bot, whole.clone(), at));
+        assert!(!said(AccountKind::Person, whole.clone(), "2026-03-01T10:00:01Z"));
+        assert!(!said(AccountKind::Person, format!("> {whole}"), at));
+        // a commit with the same beginning can be made on purpose
+        assert!(!said(AccountKind::Person, "/offshoot approve 0123456789ab".to_owned(), at));
     }
 
     #[test]

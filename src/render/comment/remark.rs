@@ -81,11 +81,15 @@ fn approvals(card: &Card) -> Vec<String> {
     }
     let mut out = Vec::new();
     let by: Vec<String> = approvals.given.iter().map(|a| code_within(&a.by, 80)).collect();
-    match (approvals.missing(), by.is_empty()) {
+    match (approvals.missing_by_count(), by.is_empty()) {
         (0, true) => {}
         (0, false) => out.push(format!("approved by {}.", first(&by, 5))),
         (n, true) => out.push(format!("{} missing, from {}.", count(n as usize, "approval"), from(approvals))),
         (n, false) => out.push(format!("approved by {}; {n} more missing, from {}.", first(&by, 5), from(approvals))),
+    }
+    if !approvals.owners_missing.is_empty() {
+        let lines: Vec<String> = approvals.owners_missing.iter().map(|line| code_within(line, 200)).collect();
+        out.push(format!("Owners of changed files have not approved: {}.", first(&lines, 5)));
     }
     if approvals.dismissed > 0 {
         let verb = if approvals.dismissed == 1 { "does" } else { "do" };

@@ -83,7 +83,11 @@ fn state(card: &Card) -> String {
     let word = cards::word(card.state);
     match card.state {
         CardState::NeedsApproval if card.approvals.needed > 1 => {
-            format!("{word} ({} of {})", card.approvals.needed - card.approvals.missing(), card.approvals.needed)
+            format!(
+                "{word} ({} of {})",
+                card.approvals.needed.saturating_sub(card.approvals.missing_by_count()),
+                card.approvals.needed
+            )
         }
         _ => word.to_owned(),
     }

@@ -104,6 +104,7 @@ whole! {
     rollback_that_failed: write(&[applied_to(planned(prod(DeployFailed), update()), rollback_failed())]);
     stale_plan: write(&[stale()]);
     approval_missing: write(&[approvals(planned(prod(NeedsApproval), update()), 2, &["anna"], 0)]);
+    owners_missing: write(&[owners(approvals(planned(prod(NeedsApproval), update()), 1, &["@anna"], 0))]);
     approvals_dismissed: write(&[approvals(planned(prod(NeedsApproval), replace_table()), 2, &[], 2)]);
     fork_needs_trust: write(&[
         because(preview(NeedsTrust), "the code comes from mallory/notes, and nothing of it has run"),

@@ -89,6 +89,13 @@ pub fn because(mut card: Card, why: &str) -> Card {
     card
 }
 
+/// The owners of two files have not approved.
+pub fn owners(mut card: Card) -> Card {
+    card.approvals.owners_missing =
+        vec!["@acme/data: stacks/table.ts".into(), "@acme/web or @ben: web/index.ts and 2 more files".into()];
+    card
+}
+
 /// Approvals: so many are needed, these people gave one, so many are of an earlier plan.
 pub fn approvals(mut card: Card, needed: u32, given: &[&str], dismissed: u32) -> Card {
     let digest = super::DIGEST.to_owned();

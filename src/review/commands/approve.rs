@@ -20,13 +20,14 @@ use crate::review::{Handled, StageResult, approvals, promote, pull, trust};
 pub(super) async fn commit(asked: &Asked<'_>, revision: &str) -> Result<Answer> {
     let doing = format!("approving commit {revision}");
     let About::Pull(pull) = &asked.about else {
-        return Err(Error::usage("approval.no_pull", doing, "a commit is approved on its pull request"));
+        return Err(Error::usage("approval.no_pull", doing, "a commit is approved on its pull request")
+            .next("write the command as a comment there"));
     };
     rights::demand(asked.office, asked.by, Wish::Trust, None).await?;
     let head = &pull.head.revision;
     if pull.state != PullState::Open {
         let what = format!("pull request #{} is not open", pull.number);
-        return Err(Error::refused("review.not_open", doing, what));
+        return Err(Error::refused("review.not_open", doing, what).next("reopen it, then type it again"));
     }
     if pull.origin() == Origin::Own {
         let what = "the pull request is from this repository: its commits need no approval";
@@ -34,9 +35,13 @@ pub(super) async fn commit(asked: &Asked<'_>, revision: &str) -> Result<Answer> 
             .next(format!("to approve a plan, name its stage: {} approve prod", asked.prefix)));
     }
     if !trust::names(revision, head) {
-        let digits = head.as_str().get(..12).unwrap_or(head.as_str());
-        return Err(Error::refused("approval.other_commit", doing, format!("the pull request is at {digits} now"))
-            .next(format!("read what is there now; then type: {} approve {digits}", asked.prefix)));
+        let what = if head.as_str().starts_with(&revision.to_ascii_lowercase()) {
+            "a stranger can make another commit that begins with these digits: it takes the whole id".to_owned()
+        } else {
+            format!("the pull request is at {} now", head.short())
+        };
+        return Err(Error::refused("approval.other_commit", doing, what)
+            .next(format!("read what is there now; then type: {} approve {head}", asked.prefix)));
     }
     if !trust::trusted(asked.office, pull).await? {
         let what = "the forge does not show the comment as it was written";
@@ -49,7 +54,8 @@ pub(super) async fn commit(asked: &Asked<'_>, revision: &str) -> Result<Answer> 
 /// Approves the plans that are shown.
 pub(super) async fn stages(ground: &Ground<'_>, spots: &[Spot]) -> Result<Answer> {
     let Some(pull) = ground.pull() else {
-        return Err(Error::usage("approval.no_pull", "approving a plan", "a plan is approved on its pull request"));
+        return Err(Error::usage("approval.no_pull", "approving a plan", "a plan is approved on its pull request")
+            .next("write the command as a comment there"));
     };
     ground.is_trusted(pull).await?;
     if pull.state == PullState::Closed {
@@ -76,7 +82,8 @@ pub(super) async fn stages(ground: &Ground<'_>, spots: &[Spot]) -> Result<Answer
 async fn one(ground: &Ground<'_>, pull: &Pull, spot: &Spot) -> Result<Answer> {
     let Some(board) = ground.board()? else { return Ok(Answer::default()) };
     let office = ground.office();
-    let seat = Seat::take(office, &ground.room, &spot.app, &spot.stage, As::Planner).await?;
+    // an approval is a right to deploy: where the bucket keeps planners from writing it, only the applier can
+    let seat = Seat::take(office, &ground.room, &spot.app, &spot.stage, As::Applier).await?;
     board.seated(&seat);
     let (mut card, plan) = match deploy::shown(ground, pull, spot, &seat, Want::Approve).await {
         Ok(shown) => shown,
