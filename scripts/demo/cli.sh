@@ -15,7 +15,7 @@ command_line() {
   work_tree "$demo/shell" "$demo/$repo"
   commit "Notes: an HTTP API, a queue with a worker, a nightly digest" main
   cd "$demo"
-  run offshoot deploy --repo "$repo" --branch main --outputs-file prod.json
+  run offshoot deploy --repo "$repo" --branch main --quiet --outputs-file prod.json
   url=$(output prod.json ApiUrl)
   call "$url/hello"
   expect "Hello from prod" "main runs on AWS"

@@ -48,7 +48,7 @@ const looks = {
   },
   comments: (pull) => [of(pull).filter((c) => !c.body.includes("offshoot:reply")).length],
   // The last answer to a command.
-  reply: (pull) => [of(pull).length > 1 ? of(pull).at(-1).body : ""],
+  reply: (pull) => [of(pull).length > 1 ? short(of(pull).at(-1).body) : ""],
   reactions: (id) => {
     const comment = state.comments.find((c) => c.id === Number(id));
     return [comment.reactions.map((r) => faces[r.split(" ").at(-1)] ?? r).join(" ")];
@@ -56,6 +56,7 @@ const looks = {
   checks: (sha) =>
     state.checks
       .filter((c) => c.head_sha === sha)
+      .sort((a, b) => (a.name < b.name ? -1 : 1))
       .map((c) => `  check      ${signs[c.conclusion ?? c.status] ?? "?"} ${c.name}: ${c.conclusion ?? c.status}, ${c.title}`),
   deployments: () => {
     const latest = new Map(state.deployments.map((d) => [d.environment, d]));

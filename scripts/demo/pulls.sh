@@ -36,6 +36,7 @@ start_forge() {
 # Its log is .run/demo/jobs/NAME.log, its outputs NAME.output, its summary NAME.summary.md; $code is its exit code.
 job() {
   local name=$1 event=$2 fields=$3 file=$demo/jobs/$1 variable from=$SECONDS
+  last=$file
   local clean=(PATH="$PATH" HOME="$HOME" XDG_CACHE_HOME="$XDG_CACHE_HOME" GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1)
   for variable in "${!AWS_@}" NO_PROXY no_proxy; do
     clean+=("$variable=${!variable}")
@@ -46,11 +47,14 @@ job() {
   printf '%s▶ GitHub starts a job on %s: offshoot ci%s\n' "$bold" "$event" "$plain"
   code=0
   env -i "${clean[@]}" offshoot ci >"$file.log" 2>&1 || code=$?
-  sed -E '/^::/d; s/^/  /' "$file.log"
-  tell "  (exit code $code, $((SECONDS - from)) s)"
+  sed -nE '/^(notes → .* (is|was|waits|could) |error:|next:|Nothing to do|URL:|[0-9]+ stacks? )/s/^/  /p' "$file.log"
+  tell "  exit code $code after $((SECONDS - from)) s; all it said: ${file#"$root"/}.log"
 }
 
-ended() { ((code == $1)) || die "expected exit code $1, got $code"; }
+# ended CODE: with which exit code the last job must have ended
+ended() {
+  ((code == $1)) || { cat "$last.log"; die "expected exit code $1, got $code"; }
+}
 
 # field NAME: of the JSON on standard input
 field() { node -p 'JSON.parse(require("node:fs").readFileSync(0))[process.argv[1]]' "$1"; }
@@ -236,6 +240,7 @@ the_end() {
   title "The comment as it stands now"
   [[ $(look comment "$pull" id) == "$first_comment" && $(look comments "$pull") == 1 ]] || die "there is more than the one comment"
   show_comment 4-merged
+  expect "\`pr-$pull\` is removed; \`prod\` is deployed." "it says how it ended"
   violations=$(look violations)
   [[ -z $violations ]] || die "requests were not as GitHub describes its API: $violations"
   good "one comment all along; every request was as GitHub's OpenAPI description says"

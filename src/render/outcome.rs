@@ -172,6 +172,22 @@ mod tests {
     use crate::render::samples::{self, NARROW};
 
     #[test]
+    fn outputs_between_stacks_are_counted() {
+        let names = ["ApiUrl", "ExportsOutputRefTable1", "PublishOutputFnGetAttTable1Arn2", "PublishedOutput"];
+        let outputs: std::collections::BTreeMap<_, _> = names.map(|name| (name.to_owned(), "x".to_owned())).into();
+        let mut applied = samples::applied();
+        applied.stacks.truncate(1);
+        applied.stacks.iter_mut().for_each(|stack| stack.outputs = outputs.clone());
+        applied.stacks.iter_mut().for_each(|stack| stack.name = "api".to_owned());
+        let text = super::outputs(&applied, NARROW);
+        insta::assert_snapshot!(text, @r"
+        Outputs, without 2 that only stacks read
+          api.ApiUrl           x
+          api.PublishedOutput  x
+        ");
+    }
+
+    #[test]
     fn a_deployment() {
         insta::assert_snapshot!(applied(&samples::applied(), NARROW), @r#"
         notes → prod at 9f8e7d6c

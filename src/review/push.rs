@@ -88,9 +88,10 @@ impl Push<'_> {
     /// Where the pull request has deployed already what was merged, that stays what its comment says.
     async fn keep(&self, home: &Home, card: &Card) -> Result<()> {
         let before = home.card(&card.stage, card.pull).await?;
-        let before = before.filter(|b| card.state == CardState::Unchanged && b.state == CardState::Deployed);
+        let merged = self.pull.is_some_and(|p| p.state == PullState::Merged) && card.state == CardState::Unchanged;
+        let before = before.filter(|b| merged && b.state == CardState::Deployed);
         let Some(before) = before else { return home.put_card(card).await };
-        let why = format!("commit {} changes nothing more", self.revision.short());
+        let why = format!("merged as {}, which changes nothing more", self.revision.short());
         home.put_card(&Card { why: Some(why), updated: card.updated.clone(), ..before }).await
     }
 

@@ -1,7 +1,5 @@
 //! The folded section of one stage: what its plan is bound to, its stacks, the last result, outputs, notes.
 
-use std::collections::BTreeMap;
-
 use crate::plan::card::{Card, CardState};
 use crate::plan::outcome::{Applied, Ended};
 use crate::plan::{Plan, StackPlan};
@@ -9,7 +7,7 @@ use crate::render::cards::{self, Apps};
 use crate::render::facts;
 use crate::render::markdown::escape::{code, html_code_within, text};
 use crate::render::markdown::fit::{Budget, LeftOut};
-use crate::render::markdown::result::{OUTPUTS, RESULTS, output_rows, timeless_row};
+use crate::render::markdown::result::{OUTPUTS, RESULTS, own_output_rows, timeless_row};
 use crate::render::markdown::stack::{Details, Fold, Tense};
 use crate::render::markdown::{self, STACKS};
 use crate::render::outcome;
@@ -82,7 +80,8 @@ impl<'a> Section<'a> {
         });
         let removal = card.state == CardState::RemoveFailed;
         let results = applied.into_iter().flat_map(|a| &a.stacks).filter(|s| s.ended != Ended::Unchanged);
-        let (outputs, hidden) = outputs(card);
+        let (outputs, between) = own_output_rows(card.outputs.iter());
+        let hidden = if between == 0 { String::new() } else { format!(", without {between} that only stacks read") };
         let notes = plan.iter().flat_map(|p| &p.notes).chain(applied.into_iter().flat_map(|a| &a.notes));
         Some(Section {
             opening: opening(card, plan, apps, fold),
@@ -161,23 +160,6 @@ impl<'a> Section<'a> {
         let [table, results, outputs, notes] = [self.table, self.results, self.outputs, self.notes].map(|b| b.shown);
         format!("{}{results}{table}{details}{outputs}{notes}{CLOSE}", self.opening)
     }
-}
-
-/// The outputs that are for people, and how many are only there for other stacks.
-fn outputs(card: &Card) -> (Vec<String>, String) {
-    let mut hidden = 0;
-    let mut rows = Vec::new();
-    for (stack, all) in &card.outputs {
-        let (own, others): (BTreeMap<_, _>, BTreeMap<_, _>) =
-            all.clone().into_iter().partition(|(name, _)| !facts::is_between_stacks(name));
-        hidden += others.len();
-        rows.extend(output_rows(stack, &own));
-    }
-    let hidden = match hidden {
-        0 => String::new(),
-        n => format!(", without {n} that only stacks read"),
-    };
-    (rows, hidden)
 }
 
 /// Everything that was begun was done: the plan's own table says the same.
