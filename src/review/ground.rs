@@ -159,9 +159,9 @@ impl<'a> Ground<'a> {
             what.push_str(&format!("; these owners have not approved: {}", approvals.owners_missing.join(", ")));
         }
         let stage = &spot.stage.name;
-        let then = then.map(|then| format!("; then type again: {then}")).unwrap_or_default();
+        let then = then.map(|then| format!("; then type again: `{then}`")).unwrap_or_default();
         Error::refused("approval.missing", format!("deploying stage {stage}"), what)
-            .next(format!("read the plan; somebody who may then types: {} approve {stage}{then}", self.asked.prefix))
+            .next(format!("read the plan; somebody who may then types: `{} approve {stage}`{then}", self.asked.prefix))
     }
 
     /// The stage is one that the pull request shows, or one of the branch.
@@ -219,7 +219,7 @@ impl<'a> Ground<'a> {
         // the whole commit: a stranger can make another one with the same first digits
         let head = &pull.head.revision;
         Err(Error::refused("trust.missing", doing, from)
-            .next(format!("read it; then a maintainer types: {} approve {head}", self.asked.prefix)))
+            .next(format!("read it; then a maintainer types: `{} approve {head}`", self.asked.prefix)))
     }
 }
 

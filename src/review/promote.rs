@@ -46,7 +46,7 @@ pub async fn promote(asked: &Asked<'_>, from: &str, to: &str, app: Option<&str>)
     if let Some(preview) = sources.iter().chain(&targets).find(|spot| is_preview(spot)) {
         let what = format!("{} is the preview of a pull request", preview.stage.name);
         return Err(Error::refused("promote.preview", doing, what)
-            .next(format!("merge the pull request; or deploy it by command there: {} deploy {to}", asked.prefix)));
+            .next(format!("merge the pull request; or deploy it by command there: `{} deploy {to}`", asked.prefix)));
     }
     let mut answer = Answer::default();
     for target in &targets {

@@ -72,7 +72,8 @@ fn drive(repos: &[String], jobs: Vec<(String, String, Value)>) -> BTreeMap<Strin
                     assert!(!text.contains("panicked"), "{title}\n{text}");
                     let says = |line: &&str| line.starts_with("note: ") || line.starts_with("error: ");
                     let line = text.lines().find(says).unwrap_or("(nothing)");
-                    let row = format!("{} {}", ended.run.code, told(line));
+                    let line = told(line).replace(world.forge.server_url(), "[forge]");
+                    let row = format!("{} {line}", ended.run.code);
                     *table.lock().expect("the table").entry(title).or_default().entry(row).or_insert(0) += 1;
                 }
             });
@@ -106,5 +107,41 @@ fn every_example_payload_ends_in_words() {
             lines.push_str(&format!("{title} ×{times}: {row}\n"));
         }
     }
-    insta::assert_snapshot!(lines, @"");
+    insta::assert_snapshot!(lines, @r#"
+    check_run.completed ×3: 0 note: check_run: a check was completed; only its buttons matter
+    check_run.created ×3: 0 note: check_run: a check was created; only its buttons matter
+    check_run.requested_action ×1: 0 note: the button is not under a check of ours
+    check_run.rerequested ×2: 0 note: the button is not under a check of ours
+    check_suite.completed ×4: 0 note: check_suite: Offshoot has nothing to do for this event
+    check_suite.requested ×3: 0 note: check_suite: Offshoot has nothing to do for this event
+    check_suite.rerequested ×2: 0 note: check_suite: Offshoot has nothing to do for this event
+    create ×5: 0 note: create: Offshoot has nothing to do for this event
+    delete ×4: 0 note: no rule of offshoot.yml is about tag simple-tag
+    issue_comment.created ×5: 0 note: issue_comment: #N is an issue; commands are read on pull requests
+    issue_comment.deleted ×2: 0 note: issue_comment: #N is an issue; commands are read on pull requests
+    issue_comment.edited ×2: 0 note: issue_comment: #N is an issue; commands are read on pull requests
+    merge_group.checks_requested ×2: 1 error: fetching commit [commit]: [forge]/octo-org/octo-repo.git does not have it: fatal: remote error:
+    ping ×4: 0 note: ping: Offshoot has nothing to do for this event
+    pull_request.assigned ×2: 0 note: this change of pull request #N says nothing about stages
+    pull_request.closed ×2: 1 error: installing the app's packages:
+    pull_request.converted_to_draft ×3: 1 error: installing the app's packages:
+    pull_request.labeled ×2: 0 note: this change of pull request #N says nothing about stages
+    pull_request.locked ×2: 0 note: this change of pull request #N says nothing about stages
+    pull_request.opened ×4: 1 error: installing the app's packages:
+    pull_request.ready_for_review ×3: 1 error: installing the app's packages:
+    pull_request.reopened ×2: 1 error: installing the app's packages:
+    pull_request.review_request_removed ×1: 0 note: this change of pull request #N says nothing about stages
+    pull_request.review_requested ×1: 0 note: this change of pull request #N says nothing about stages
+    pull_request.synchronize ×1: 1 error: installing the app's packages:
+    pull_request.unassigned ×2: 0 note: this change of pull request #N says nothing about stages
+    pull_request.unlabeled ×2: 0 note: this change of pull request #N says nothing about stages
+    pull_request.unlocked ×2: 0 note: this change of pull request #N says nothing about stages
+    pull_request_review.dismissed ×1: 0 note: pull_request_review: Offshoot has nothing to do for this event
+    pull_request_review.submitted ×3: 0 note: pull_request_review: Offshoot has nothing to do for this event
+    push ×2: 0 note: no rule of offshoot.yml is about branch master
+    push ×4: 0 note: tag simple-tag was deleted
+    push ×1: 64 error: looking up tag "simple-tag": [forge]/Codertocat/Hello-World.git has no such tag
+    workflow_dispatch ×1: 3 note: `Codertocat`: `/offshoot deploy` was not carried out: no rule of offshoot.yml makes a stage of this.\n\nNext: name the stage, or add a rule in the default branch's offshoot.yml.\n
+    workflow_dispatch ×1: 3 note: `octocat`: `/offshoot deploy` was not carried out: @NAME has no access to octo-org/octo-repo, and it takes write access.\n\nNext: ask somebody with write access to octo-org/octo-repo.\n
+    "#);
 }

@@ -1,6 +1,7 @@
 //! What rules and people allow: approvals, stale plans, limits, time, drafts, forks, promotion and rollback.
 
 use crate::world::ci::{CiWorld, REPO, RULES, notes};
+use crate::world::run::signal;
 use crate::world::shows;
 
 /// A pull request with its preview, whose plan of prod has been seen.
@@ -39,7 +40,11 @@ fn a_new_plan_dismisses_the_approvals_of_the_old_one() {
     let body = world.sticky(number).body;
     assert!(body.contains("1 approval of an earlier plan"), "{body}");
     world.forget();
-    shows!(refused(&world, number, "ana", "/offshoot deploy prod"), @"");
+    shows!(refused(&world, number, "ana", "/offshoot deploy prod"), @"
+    `ana`: `/offshoot deploy prod` was not carried out: its plan needs 1 more approval, from anyone who may write.
+
+    Next: read the plan; somebody who may then types: `/offshoot approve prod`.
+    ");
     nothing_executed(&world);
 }
 
@@ -49,7 +54,11 @@ fn a_plan_of_an_older_head_is_refused_and_made_anew() {
     world.says(number, "ben", "/offshoot approve prod").1.done();
     world.push("feature", notes(90));
     // the job of the push has not come yet
-    shows!(refused(&world, number, "ana", "/offshoot deploy prod"), @"");
+    shows!(refused(&world, number, "ana", "/offshoot deploy prod"), @"
+    `ana`: `/offshoot deploy prod` was not carried out: the plan is of commit ba39&#8203;31dc, and what counts now is b778&#8203;ffa9.
+
+    Next: read the plan that is shown now, then type it again.
+    ");
     nothing_executed(&world);
     assert!(world.sticky(number).body.contains(&world.tip("feature")[..8]));
 }
@@ -59,7 +68,11 @@ fn a_base_that_moved_on_must_be_taken_in_first() {
     let (world, number) = seen();
     world.says(number, "ben", "/offshoot approve prod").1.done();
     world.push_files("main", &[("other.md", "Other.\n")]);
-    shows!(refused(&world, number, "ana", "/offshoot deploy prod"), @"");
+    shows!(refused(&world, number, "ana", "/offshoot deploy prod"), @"
+    `ana`: `/offshoot deploy prod` was not carried out: the base branch main has moved on by 1 commit.
+
+    Next: merge or rebase main, push, and read the new plan.
+    ");
     nothing_executed(&world);
 }
 
@@ -71,7 +84,11 @@ fn a_stack_changed_by_hand_makes_the_plan_stale() {
         "prod-app",
         &serde_json::json!({"Resources": {"Queue": {"Type": "AWS::SQS::Queue", "Properties": {"VisibilityTimeout": 31}}}}),
     );
-    shows!(refused(&world, number, "ana", "/offshoot deploy prod"), @"");
+    shows!(refused(&world, number, "ana", "/offshoot deploy prod"), @"
+    `ana`: `/offshoot deploy prod` was not carried out: the stack was updated at [time]; the plan was made against its update of [time].
+
+    Next: plan again and look at what changed: `offshoot plan`.
+    ");
     nothing_executed(&world);
 }
 
@@ -80,7 +97,7 @@ fn two_approvals_are_two_people() {
     let (world, number) = seen_with(&RULES.replace("count: 1", "count: 2"));
     let (id, ended) = world.says(number, "ben", "/offshoot approve prod");
     ended.done();
-    shows!(world.reply(number, id), @"");
+    shows!(world.reply(number, id), @"`ben`: your approval of plan `[digest]` of `prod` is noted; 1 more is needed.");
     world.says(number, "ben", "/offshoot approve prod").1.done();
     refused(&world, number, "ana", "/offshoot deploy prod");
     world.says(number, "dan", "/offshoot approve prod").1.done();
@@ -93,9 +110,17 @@ fn two_approvals_are_two_people() {
 fn only_deployers_deploy_and_only_those_named_approve() {
     let rules = RULES.replace("approvals: { count: 1 }", "approvals: { from: [\"@dan\"] }, deployers: [\"@ben\"]");
     let (world, number) = seen_with(&rules);
-    shows!(refused(&world, number, "ben", "/offshoot approve prod"), @"");
+    shows!(refused(&world, number, "ben", "/offshoot approve prod"), @"
+    `ben`: `/offshoot approve prod` was not carried out: @&#8203;ben is not among those who may: @&#8203;dan.
+
+    Next: ask one of them; `approvals.from` of the stage, in offshoot.yml, says who may.
+    ");
     world.says(number, "dan", "/offshoot approve prod").1.done();
-    shows!(refused(&world, number, "ana", "/offshoot deploy prod"), @"");
+    shows!(refused(&world, number, "ana", "/offshoot deploy prod"), @"
+    `ana`: `/offshoot deploy prod` was not carried out: @&#8203;ana is not among those who may: @&#8203;ben.
+
+    Next: ask one of them; `deployers` of the stage, in offshoot.yml, says who may.
+    ");
     nothing_executed(&world);
     world.says(number, "ben", "/offshoot deploy prod").1.done();
     assert_eq!(world.executed().len(), 1);
@@ -138,7 +163,11 @@ fn a_preview_whose_time_is_over_is_swept_away_and_an_extended_one_stays() {
 #[test]
 fn a_preview_is_removed_by_command_and_the_target_never() {
     let (world, number) = seen();
-    shows!(refused(&world, number, "ana", "/offshoot remove prod"), @"");
+    shows!(refused(&world, number, "ana", "/offshoot remove prod"), @"
+    `ana`: `/offshoot remove prod` was not carried out: it is not the preview of this pull request.
+
+    Next: type it in a shell: `offshoot remove --app notes --stage prod`.
+    ");
     world.says(number, "ana", "/offshoot remove").1.done();
     assert_eq!(world.aws.status("pr-1-app"), "DELETE_COMPLETE");
     assert!(world.sticky(number).body.contains("removed by ana"), "{}", world.sticky(number).body);
@@ -151,18 +180,23 @@ fn a_lock_that_nobody_holds_any_more_is_broken_by_command() {
     let (world, number) = seen();
     let (id, ended) = world.says(number, "ana", "/offshoot unlock prod");
     ended.done();
-    shows!(world.reply(number, id), @"");
-    let lock = serde_json::json!({"run": "other", "host": "elsewhere", "pid": 7, "what": "deploy of prod",
-        "since": "2026-01-01T00:00:00Z", "expires_s": 9_999_999_999_u64});
+    shows!(world.reply(number, id), @"`ana`: there was nothing to do: `prod` is not locked.");
+    let now = jiff::Timestamp::now().as_second();
+    let lock = serde_json::json!({"what": "deploy of prod at 12345678", "run": "other", "host": "elsewhere", "pid": 7,
+        "since_s": now - 120, "expires_s": now + 60});
     world.put_object("prod.lock", &lock);
     world.says(number, "ben", "/offshoot approve prod").1.done();
     let id = world.forge.comment(number, "ana", "/offshoot deploy prod");
     let payload = world.forge.event_comment(number, id, "created", "ana");
     world.job("issue_comment", &payload).env("OFFSHOOT_LOCK_WAIT", "1s").run().refused();
-    shows!(world.reply(number, id), @"");
+    shows!(world.reply(number, id), @"
+    `ana`: `/offshoot deploy prod` was not carried out: deploy of prod at [commit] holds it (elsewhere, process 7, for 2 min).
+
+    Next: wait for it to end; if that run is gone for good: `offshoot unlock --stage prod`.
+    ");
     let (id, ended) = world.says(number, "ana", "/offshoot unlock prod");
     ended.done();
-    shows!(world.reply(number, id), @"");
+    shows!(world.reply(number, id), @"`ana`: the lock of `prod` is taken away.");
     world.says(number, "ana", "/offshoot deploy prod").1.done();
     assert_eq!(world.executed().len(), 1);
 }
@@ -197,7 +231,27 @@ fn a_strangers_code_runs_only_at_the_commit_that_was_approved() {
     let head = world.head_of(number);
     world.run("pull_request_target", &world.forge.event_pull(number, "opened", "stranger")).done();
     assert!(world.aws.journal().is_empty(), "{}", world.aws.told());
-    shows!(world.sticky(number).body.replace(&head, "[head]"), @"");
+    shows!(world.sticky(number).body.replace(&head, "[head]"), @"
+    <!-- offshoot:comment 9bafbc7c6b38 -->
+    **2 stages: `pr-1` and `prod` wait until a maintainer trusts this commit.**
+
+    | | Stage | State | Commit |
+    |---|---|---|---|
+    | 🔒 | `pr-1` | needs trust | `[commit]` |
+    | 🔒 | `prod` | needs trust | `[commit]` |
+
+    `pr-1` and `prod`: it comes from stranger/notes: nothing of it runs before a maintainer approves commit ba39&#8203;31dc.
+
+    **What to type next**
+
+    - `/offshoot approve [head]`: lets the code of this commit run; read it first
+
+    <details><summary>All commands</summary>
+
+    `/offshoot help` lists them. A command stands on a line of its own in a comment and may name a stage: `/offshoot plan prod`.
+
+    </details>
+    ");
 
     let wrong = refused(&world, number, "ana", "/offshoot approve 0123456789");
     assert!(wrong.contains(&head[..12]), "{wrong}");
@@ -215,7 +269,7 @@ fn a_strangers_code_runs_only_at_the_commit_that_was_approved() {
     assert!(world.aws_writes().is_empty(), "{}", world.aws_writes());
     refused(&world, number, "ana", "/offshoot deploy");
     nothing_executed(&world);
-    world.says(number, "dan", &format!("/offshoot approve {}", &next[..12])).1.done();
+    world.says(number, "dan", &format!("/offshoot approve {next}")).1.done();
     assert_eq!(world.executed().len(), 1);
 }
 
@@ -305,21 +359,27 @@ fn a_deploy_is_cancelled_while_it_runs() {
         )
     };
     let world = CiWorld::new().deployed();
-    world.aws.steps_per_poll(0);
     let number = world.pull("feature", two);
-    let job = world.job("pull_request", &world.forge.event_pull(number, "opened", "ana")).start();
-    world.until("the first stack is begun", |aws| !aws.calls("cloudformation", "ExecuteChangeSet").is_empty());
+    let pid = std::sync::Arc::new(std::sync::OnceLock::new());
+    let known = pid.clone();
+    let (sender, begun) = std::sync::mpsc::channel();
+    world.aws.after(
+        1,
+        |call| call.operation == "ExecuteChangeSet",
+        move || {
+            signal(*known.wait(), rustix::process::Signal::STOP);
+            sender.send(()).expect("the test waits");
+        },
+    );
+    let job = world.job("pull_request", &world.forge.event_pull(number, "opened", "ana")).elsewhere().start();
+    pid.set(job.running.id()).expect("set once");
+    begun.recv_timeout(std::time::Duration::from_secs(30)).expect("the first stack is begun");
     let (id, ended) = world.says(number, "ben", "/offshoot cancel");
     ended.done();
-    shows!(world.reply(number, id), @"");
-    world.until("the run has seen it", |aws| {
-        aws.calls("s3", "GetObject")
-            .iter()
-            .any(|c| c.param("Key").contains(".cancel/") && c.outcome == crate::fake::journal::Outcome::Done)
-    });
-    world.aws.steps_per_poll(3);
-    job.end();
-    assert_eq!(world.executed().len(), 1, "{}", world.aws.told());
+    shows!(world.reply(number, id), @"`ben`: the run of `pr-1` begins no further stack and ends when those that run are done.");
+    signal(job.running.id(), rustix::process::Signal::CONT);
+    job.end().done();
+    assert_eq!(world.aws.status("pr-1-more"), "REVIEW_IN_PROGRESS");
     let body = world.sticky(number).body;
     assert!(body.contains("cancelled by ben"), "{body}");
 }
@@ -334,7 +394,11 @@ fn owners_of_changed_files_are_asked() {
     world.on_pull(number, "opened").done();
     world.forget();
     world.says(number, "ben", "/offshoot approve prod").1.done();
-    shows!(refused(&world, number, "ana", "/offshoot deploy prod"), @"");
+    shows!(refused(&world, number, "ana", "/offshoot deploy prod"), @"
+    `ana`: `/offshoot deploy prod` was not carried out: its plan needs approvals of owners of changed files; these owners have not approved: @&#8203;dan: app/stages/pr-1/manifest.json and 17 more files.
+
+    Next: read the plan; somebody who may then types: `/offshoot approve prod`.
+    ");
     world.says(number, "dan", "/offshoot approve prod").1.done();
     world.says(number, "ana", "/offshoot deploy prod").1.done();
     assert_eq!(world.executed().len(), 1);

@@ -18,6 +18,7 @@ mod bad_assembly;
 mod bad_config;
 mod bad_git;
 mod bootstrap;
+mod ci_bad_input;
 mod ci_payloads;
 mod ci_races;
 mod ci_rules;

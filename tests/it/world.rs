@@ -236,9 +236,10 @@ impl FakeAws {
         names.into_iter().find(|name| name.starts_with(begins)).expect("such a stack")
     }
 
-    /// The journal as lines, for messages.
+    /// The journal's end as lines, for messages.
     pub fn told(&self) -> String {
-        self.journal().iter().map(|call| format!("{call}\n")).collect()
+        let all = self.journal();
+        all.iter().skip(all.len().saturating_sub(80)).map(|call| format!("{call}\n")).collect()
     }
 }
 

@@ -27,7 +27,8 @@ impl Home {
 
     /// The assembly of a plan, by the plan's digest, until the plan is executed or another one is.
     pub async fn put_planned(&self, stage: &str, digest: &str, zip: Vec<u8>) -> Result<()> {
-        self.write(&planned_key(stage, digest), zip, Only::Always).await?;
+        // what has the same digest is the same
+        self.write(&planned_key(stage, digest), zip, Only::IfAbsent).await?;
         Ok(())
     }
 

@@ -32,7 +32,7 @@ pub(super) async fn commit(asked: &Asked<'_>, revision: &str) -> Result<Answer> 
     if pull.origin() == Origin::Own {
         let what = "the pull request is from this repository: its commits need no approval";
         return Err(Error::refused("approval.not_a_fork", doing, what)
-            .next(format!("to approve a plan, name its stage: {} approve prod", asked.prefix)));
+            .next(format!("to approve a plan, name its stage: `{} approve prod`", asked.prefix)));
     }
     if !trust::names(revision, head) {
         let what = if head.as_str().starts_with(&revision.to_ascii_lowercase()) {
@@ -41,7 +41,7 @@ pub(super) async fn commit(asked: &Asked<'_>, revision: &str) -> Result<Answer> 
             format!("the pull request is at {} now", head.short())
         };
         return Err(Error::refused("approval.other_commit", doing, what)
-            .next(format!("read what is there now; then type: {} approve {head}", asked.prefix)));
+            .next(format!("read what is there now; then type: `{} approve {head}`", asked.prefix)));
     }
     if !trust::trusted(asked.office, pull).await? {
         let what = "the forge does not show the comment as it was written";
@@ -65,9 +65,9 @@ pub(super) async fn stages(ground: &Ground<'_>, spots: &[Spot]) -> Result<Answer
     if asking.is_empty() {
         let names: Vec<&str> = spots.iter().map(|s| s.stage.name.as_str()).collect();
         let what = "its rule asks for no approval";
-        let next = format!("deploy it with: {} deploy {}", ground.asked.prefix, names.first().unwrap_or(&""));
+        let command = format!("{} deploy {}", ground.asked.prefix, names.first().unwrap_or(&""));
         return Err(Error::refused("approval.not_needed", format!("approving stage {}", names.join(", ")), what)
-            .next(next.trim_end().to_owned()));
+            .next(format!("deploy it with: `{}`", command.trim_end())));
     }
     let mut answer = Answer::default();
     for spot in asking {

@@ -60,7 +60,7 @@ impl Offer<'_> {
         if seat.desk.state.as_ref().is_some_and(|(state, _)| state.run.is_some()) {
             let what = "an earlier run of it was killed and is not finished";
             return Err(Error::refused("run.unfinished", format!("deploying stage {}", seat.stage()), what)
-                .next(format!("finish it first: {} retry {}", self.ground.asked.prefix, seat.stage())));
+                .next(format!("finish it first: `{} retry {}`", self.ground.asked.prefix, seat.stage())));
         }
         let stored = pipeline::plan(&seat.intent, &seat.desk, made, &office.tools).await?;
         if !stored.plan.has_changes() && kept::is_recorded(&stored.plan, &seat.desk) {
@@ -123,7 +123,7 @@ impl Offer<'_> {
                 card.state = CardState::Planned;
                 Ok(Some(
                     Error::refused("plan.none", doing, "its plan was not shown before")
-                        .next(format!("read the plan, then type it again: {}", self.again)),
+                        .next(format!("read the plan, then type it again: `{}`", self.again)),
                 ))
             }
             ApplyRule::Approved => {

@@ -150,12 +150,45 @@ impl CiWorld {
         self.commit(REPO, branch, files)
     }
 
+    /// Takes a file away, in a new commit.
+    pub fn remove_file(&self, branch: &str, name: &str) -> String {
+        self.write_commit(REPO, branch, |_, index| index.remove_path(Path::new(name)).expect("the file"))
+    }
+
     /// The same in another repository.
     pub fn push_files_to(&self, repo: &str, branch: &str, files: &[(&str, &str)]) -> String {
         self.commit(repo, branch, files)
     }
 
     fn commit(&self, repo: &str, branch: &str, files: &[(&str, &str)]) -> String {
+        self.write_commit(repo, branch, |git, index| {
+            for (name, text) in files {
+                let mut entry = git2::IndexEntry {
+                    ctime: git2::IndexTime::new(0, 0),
+                    mtime: git2::IndexTime::new(0, 0),
+                    dev: 0,
+                    ino: 0,
+                    mode: 0o100_644,
+                    uid: 0,
+                    gid: 0,
+                    file_size: 0,
+                    id: git2::Oid::ZERO_SHA1,
+                    flags: 0,
+                    flags_extended: 0,
+                    path: name.as_bytes().to_vec(),
+                };
+                entry.id = git.blob(text.as_bytes()).expect("a blob");
+                index.add(&entry).expect("an entry");
+            }
+        })
+    }
+
+    fn write_commit(
+        &self,
+        repo: &str,
+        branch: &str,
+        change: impl FnOnce(&git2::Repository, &mut git2::Index),
+    ) -> String {
         let git = git2::Repository::open(self.forge.bare(repo)).expect("the repository");
         let tip = |name: &str| git.find_reference(&format!("refs/heads/{name}")).ok()?.peel_to_commit().ok();
         let parent = tip(branch).or_else(|| tip("main"));
@@ -163,25 +196,7 @@ impl CiWorld {
         if let Some(parent) = &parent {
             index.read_tree(&parent.tree().expect("its tree")).expect("the tree");
         }
-        for (name, text) in files {
-            let blob = git.blob(text.as_bytes()).expect("a blob");
-            let zero = git2::IndexTime::new(0, 0);
-            let entry = git2::IndexEntry {
-                ctime: zero,
-                mtime: zero,
-                dev: 0,
-                ino: 0,
-                mode: 0o100_644,
-                uid: 0,
-                gid: 0,
-                file_size: 0,
-                id: blob,
-                flags: 0,
-                flags_extended: 0,
-                path: name.as_bytes().to_vec(),
-            };
-            index.add(&entry).expect("an entry");
-        }
+        change(&git, &mut index);
         let tree = git.find_tree(index.write_tree_to(&git).expect("a tree")).expect("the tree");
         let time = git2::Time::new(1_790_000_000, 0);
         let who = git2::Signature::new("Somebody", "somebody@example.com", &time).expect("a signature");
