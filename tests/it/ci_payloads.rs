@@ -6,7 +6,8 @@ use std::sync::Mutex;
 use serde_json::Value;
 
 use crate::forge::PAYLOADS;
-use crate::world::ci::{CiWorld, Job, RULES, TOKEN};
+use crate::world::ci::{CiWorld, Job, RULES, SYNTH, TOKEN};
+use crate::world::{app, queue, stack};
 
 /// Ends that a job may have.
 const CODES: &[i32] = &[0, 1, 3, 64];
@@ -45,7 +46,7 @@ fn told(line: &str) -> String {
 /// One world per repository that the payloads name; it holds `main` and `master` and what else they may look for.
 fn drive(repos: &[String], jobs: Vec<(String, String, Value)>) -> BTreeMap<String, BTreeMap<String, usize>> {
     let table: Mutex<BTreeMap<String, BTreeMap<String, usize>>> = Mutex::default();
-    let queue = Mutex::new(jobs);
+    let jobs = Mutex::new(jobs);
     std::thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
@@ -56,21 +57,29 @@ fn drive(repos: &[String], jobs: Vec<(String, String, Value)>) -> BTreeMap<Strin
                     world.forge.repo(repo, world.forge.bare(repo));
                     world.forge.role(repo, "dan", "admin");
                     world.push_files_to(repo, "main", &[("offshoot.yml", RULES), ("README.md", "Theirs.\n")]);
+                    world.push_files_to(repo, "main", &[("app/synth.sh", SYNTH)]);
+                    // all of them share one account, so that the stacks say whose they are
+                    let own = |timeout_s: u32| {
+                        let name = repo.replace('/', "-");
+                        move |stage: &str| app().stack(stack(&format!("{stage}-{name}")).has("Queue", queue(timeout_s)))
+                    };
+                    world.push_to(repo, "main", own(30));
                     world.push_files_to(repo, "master", &[("offshoot.yml", RULES)]);
                     world.forge.set_home(repo);
                     for branch in ["first", "changes"] {
-                        world.push_files_to(repo, branch, &[("more.md", "More.\n")]);
+                        world.push_to(repo, branch, own(60));
                         world.forge.open(branch, "main", "dan");
                     }
                 }
                 loop {
-                    let Some((event, repo, payload)) = queue.lock().expect("the queue").pop() else { break };
+                    let Some((event, repo, payload)) = jobs.lock().expect("the jobs").pop() else { break };
                     let title = title(&event, &payload);
                     let ended = job(&world, &event, &repo, &payload).run();
                     let text = format!("{}{}", ended.run.out, ended.run.err);
                     assert!(CODES.contains(&ended.run.code), "{title} ended with {}\n{text}", ended.run.code);
                     assert!(!text.contains("panicked"), "{title}\n{text}");
-                    let says = |line: &&str| line.starts_with("note: ") || line.starts_with("error: ");
+                    let says =
+                        |line: &&str| line.starts_with("note: ") || line.starts_with("error: ") || line.contains(" → ");
                     let line = text.lines().find(says).unwrap_or("(nothing)");
                     let line = told(line).replace(world.forge.server_url(), "[forge]");
                     let row = format!("{} {line}", ended.run.code);
@@ -123,16 +132,16 @@ fn every_example_payload_ends_in_words() {
     merge_group.checks_requested ×2: 1 error: fetching commit [commit]: [forge]/octo-org/octo-repo.git does not have it: fatal: remote error:
     ping ×4: 0 note: ping: Offshoot has nothing to do for this event
     pull_request.assigned ×2: 0 note: this change of pull request #N says nothing about stages
-    pull_request.closed ×2: 1 error: installing the app's packages:
-    pull_request.converted_to_draft ×3: 1 error: installing the app's packages:
+    pull_request.closed ×2: 0 notes → pr-2 is deployed
+    pull_request.converted_to_draft ×3: 0 notes → pr-2 is deployed
     pull_request.labeled ×2: 0 note: this change of pull request #N says nothing about stages
     pull_request.locked ×2: 0 note: this change of pull request #N says nothing about stages
-    pull_request.opened ×4: 1 error: installing the app's packages:
-    pull_request.ready_for_review ×3: 1 error: installing the app's packages:
-    pull_request.reopened ×2: 1 error: installing the app's packages:
+    pull_request.opened ×4: 0 notes → pr-2 is deployed
+    pull_request.ready_for_review ×3: 0 notes → pr-2 is deployed
+    pull_request.reopened ×2: 0 notes → pr-2 is deployed
     pull_request.review_request_removed ×1: 0 note: this change of pull request #N says nothing about stages
     pull_request.review_requested ×1: 0 note: this change of pull request #N says nothing about stages
-    pull_request.synchronize ×1: 1 error: installing the app's packages:
+    pull_request.synchronize ×1: 0 notes → pr-2 is deployed
     pull_request.unassigned ×2: 0 note: this change of pull request #N says nothing about stages
     pull_request.unlabeled ×2: 0 note: this change of pull request #N says nothing about stages
     pull_request.unlocked ×2: 0 note: this change of pull request #N says nothing about stages
@@ -141,7 +150,7 @@ fn every_example_payload_ends_in_words() {
     push ×2: 0 note: no rule of offshoot.yml is about branch master
     push ×4: 0 note: tag simple-tag was deleted
     push ×1: 64 error: looking up tag "simple-tag": [forge]/Codertocat/Hello-World.git has no such tag
-    workflow_dispatch ×1: 3 note: `Codertocat`: `/offshoot deploy` was not carried out: no rule of offshoot.yml makes a stage of this.\n\nNext: name the stage, or add a rule in the default branch's offshoot.yml.\n
-    workflow_dispatch ×1: 3 note: `octocat`: `/offshoot deploy` was not carried out: @NAME has no access to octo-org/octo-repo, and it takes write access.\n\nNext: ask somebody with write access to octo-org/octo-repo.\n
+    workflow_dispatch ×1: 3 error: choosing the stage: no rule of offshoot.yml makes a stage of this
+    workflow_dispatch ×1: 3 error: deploying stage prod: @NAME has no access to octo-org/octo-repo, and it takes write access
     "#);
 }

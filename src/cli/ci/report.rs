@@ -11,7 +11,9 @@ use crate::review::{Handled, StageResult};
 /// Everything a person wants to see who opens the log.
 pub fn tell(handled: &Handled, printer: &Printer) {
     for note in &handled.notes {
-        printer.always(&format!("note: {}", clean(note)));
+        let mut lines = note.lines().filter(|line| !line.trim().is_empty()).map(clean);
+        printer.always(&format!("note: {}", lines.next().unwrap_or_default()));
+        lines.for_each(|line| printer.always(&format!("      {line}")));
     }
     for stage in &handled.stages {
         one(stage, printer);

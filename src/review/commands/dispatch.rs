@@ -41,7 +41,10 @@ pub async fn dispatch(
     let asked = Asked { office, by, at: pipeline::now(), prefix, about };
     let answer = all(&asked, &commands).await;
     let mut handled = answer.handled;
-    handled.notes.extend(answer.said);
+    // why something was not done is told as the error that it is
+    if answer.error.is_none() {
+        handled.notes.extend(answer.said);
+    }
     handled.errors.extend(answer.error);
     Ok(handled)
 }

@@ -34,7 +34,7 @@ stages:
 ";
 
 /// The app's program: it copies what was written for its stage.
-const SYNTH: &str = "mkdir -p \"$CDK_OUTDIR\"\ncp -R \"stages/$STAGE/.\" \"$CDK_OUTDIR/\"\n";
+pub const SYNTH: &str = "mkdir -p \"$CDK_OUTDIR\"\ncp -R \"stages/$STAGE/.\" \"$CDK_OUTDIR/\"\n";
 
 /// The stages that an app of a story may be made for.
 const STAGES: &[&str] = &["prod", "staging", "pr-1", "pr-2", "pr-3", "pr-4"];
