@@ -95,7 +95,7 @@ const TABLE: &[Usage] = &[
         "approve",
         "COMMIT",
         Who::Writers,
-        "approve 1a2b3c4",
+        "approve 4c1f9d0e7b2a8635c4d1e0f9a7b8c6d5e4f3a2b1",
         "Lets the code of a fork run, at exactly that commit of the pull request.",
     ),
     usage("remove", "[stage]", Who::Deployers, "remove", "Removes the preview of the pull request."),

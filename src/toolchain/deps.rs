@@ -161,7 +161,7 @@ async fn run_manager(
     let downloads = cache_dir.join("packages").join(request.trust.folder());
     std::fs::create_dir_all(&downloads).map_err(|source| Error::io(DOING, &downloads, source))?;
     // packages come from the network for code of any trust; their scripts do not run
-    let mut sandbox = Sandbox::open(request.sandbox, Trust::Trusted).await?;
+    let mut sandbox = Sandbox::open(request.sandbox.least(request.trust), Trust::Trusted).await?;
     let mut env = clean_environment(home.path(), home.path(), &BTreeMap::new());
     let mut set = |name: &str, value: &Path| env.insert(name.to_owned(), value.display().to_string());
     set("NPM_CONFIG_CACHE", &downloads);
@@ -175,7 +175,12 @@ async fn run_manager(
         set("NPM_CONFIG_USERCONFIG", &copy);
     }
     sandbox = sandbox.writable(root).writable(&downloads).writable(home.path());
-    let args: Vec<OsString> = manager.args.iter().map(OsString::from).collect();
+    let mut args: Vec<OsString> = manager.args.iter().map(OsString::from).collect();
+    if request.trust == Trust::Untrusted {
+        // both are code of the repository, which would run here with the network
+        env.insert("YARN_IGNORE_PATH".to_owned(), "1".to_owned());
+        args.extend((manager.program == "pnpm").then(|| "--ignore-pnpmfile".into()));
+    }
     let job = Job {
         program,
         args,
