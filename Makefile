@@ -4,6 +4,7 @@
 
 CARGO_TARGET_DIR ?= target
 export OFFSHOOT_BIN ?= $(abspath $(CARGO_TARGET_DIR))/release/offshoot
+export FORGE_BIN ?= $(abspath $(CARGO_TARGET_DIR))/release/examples/forge
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -11,7 +12,8 @@ help: ## list the targets
 build: ## the release binary, target/release/offshoot
 	cargo build --release --locked
 
-demo: build ## the main job end to end, on an emulated AWS
+demo: ## the main job end to end, on an emulated AWS and a fake GitHub
+	cargo build --release --locked --bin offshoot --example forge
 	scripts/demo.sh
 
 test: ## all tests: unit, integration, hook, example, and end to end on an emulated AWS

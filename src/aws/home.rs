@@ -96,6 +96,12 @@ impl Home {
         Ok(())
     }
 
+    /// The text of the stored plan with exactly that digest.
+    pub async fn plan_of(&self, stage: &str, digest: &str) -> Result<Option<String>> {
+        let found = self.read_bytes(&format!("{stage}.plans/{digest}.json")).await?;
+        Ok(found.map(|(bytes, _)| String::from_utf8_lossy(&bytes).into_owned()))
+    }
+
     /// The text of a stored plan whose digest begins with `digest` (at least six digits); `None` when there is none.
     pub async fn plan(&self, stage: &str, digest: &str) -> Result<Option<String>> {
         let keys = self.list(&format!("{stage}.plans/{digest}")).await?;

@@ -20,10 +20,10 @@ use super::End;
 use super::common::Common;
 use super::printer::Printer;
 use super::tell::Watch;
-use crate::aws::WebIdentity;
+use crate::aws::{Pace, WebIdentity};
 use crate::error::{Error, Result};
 use crate::forge::event::ForgeEvent;
-use crate::github::{Auth, Door, GitHub, oidc};
+use crate::github::{Auth, Door, GitHub, Limits, oidc};
 use crate::review::{self, Code, Handled, Office, Settings};
 
 /// What AWS wants to read in a token that a role is assumed with.
@@ -129,9 +129,18 @@ fn office(common: &Common, environment: Environment, inputs: Inputs, watch: &Wat
         code: if environment.event_name == "pull_request_target" { Code::Never } else { Code::MayRun },
     };
     let door = Door { api_url: environment.api_url, auth: environment.auth };
-    let github = GitHub::connect(door, environment.repo.clone())?;
     let tools = common.tools(watch.teller(), watch.stop())?;
+    let github = GitHub::connect_within(door, environment.repo.clone(), limits(tools.pace))?;
     Ok((Office { github, repo: environment.repo, tools, settings }, minted))
+}
+
+/// A forge that answers in milliseconds is not waited for either; what it says about limits counts as ever.
+fn limits(pace: Option<Pace>) -> Limits {
+    let usual = Limits::default();
+    match pace {
+        None => usual,
+        Some(pace) => Limits { between_creates: pace.first, first_pause: pace.first, ..usual },
+    }
 }
 
 fn no_id_token(role: &str) -> Error {

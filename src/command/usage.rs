@@ -95,7 +95,7 @@ const TABLE: &[Usage] = &[
         "approve",
         "COMMIT",
         Who::Writers,
-        "approve 4c1f9d0e7b2a8635c4d1e0f9a7b8c6d5e4f3a2b1",
+        "approve 1a2b3c4d5e6f708192a3b4c5d6e7f8091a2b3c4d",
         "Lets the code of a fork run, at exactly that commit of the pull request.",
     ),
     usage("remove", "[stage]", Who::Deployers, "remove", "Removes the preview of the pull request."),
@@ -104,7 +104,7 @@ const TABLE: &[Usage] = &[
         "A B",
         Who::Deployers,
         "promote staging prod",
-        "Deploys to stage B exactly what stage A runs; nothing is built again.",
+        "Deploys to stage B the commit that stage A runs, with exactly the code that it runs there.",
     ),
     usage(
         "rollback",

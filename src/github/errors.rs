@@ -98,10 +98,13 @@ impl Words<'_> {
                 Error::failed("forge.moved", doing, format!("GitHub has it somewhere else now ({})", answer.status))
                     .next("check whether the repository was renamed or transferred")
             }
-            409 => Error::failed("forge.conflict", doing, said("it conflicts with what is there")),
-            422 | 400 => Error::failed("forge.invalid", doing, said("GitHub does not accept the request")),
+            409 => Error::failed("forge.conflict", doing, said("it conflicts with what is there"))
+                .next("run it again: what is there is looked at first"),
+            422 | 400 => Error::failed("forge.invalid", doing, said("GitHub does not accept the request"))
+                .next("correct what GitHub names; if it is nothing of yours, report it as a bug"),
             500.. => self.unreachable(doing, &said(&format!("GitHub answered with status {}", answer.status))),
-            status => Error::failed("forge.refused", doing, said(&format!("GitHub answered with status {status}"))),
+            status => Error::failed("forge.refused", doing, said(&format!("GitHub answered with status {status}")))
+                .next("run it again; if it stays, look at what GitHub, or a proxy on the way, says about this status"),
         }
     }
 
@@ -164,12 +167,12 @@ mod tests {
         insta::assert_snapshot!(told(422, r#"{"message":"Validation Failed","errors":[{"resource":"IssueComment","field":"body","code":"missing_field"},{"field":"data","code":"unprocessable","message":"body is too long (maximum is 65536 characters)"},"plain words"]}"#), @r"
     Failed forge.invalid
     commenting on pull request #7 of acme/notes: GitHub does not accept the request: Validation Failed: body is missing field; data: body is too long (maximum is 65536 characters); plain words
-    → -
+    → correct what GitHub names; if it is nothing of yours, report it as a bug
 ");
         insta::assert_snapshot!(told(409, r#"{"message":"Conflict: Commit status checks failed for main."}"#), @r"
     Failed forge.conflict
     commenting on pull request #7 of acme/notes: it conflicts with what is there: Conflict: Commit status checks failed for main.
-    → -
+    → run it again: what is there is looked at first
 ");
         insta::assert_snapshot!(told(502, "<html><title>Unicorn!</title>"), @r"
     Transient forge.unreachable

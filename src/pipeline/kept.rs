@@ -29,6 +29,24 @@ pub async fn fetch(desk: &Desk, stage: &str, digest: &str) -> Result<StoredPlan>
     Ok(stored)
 }
 
+/// Keeps a plan in the stage's bucket, unless it lies there as it is.
+pub async fn keep(stored: &StoredPlan, desk: &Desk, stage: &str) -> Result<()> {
+    let digest = &stored.plan.digest;
+    let bare = |plan: &StoredPlan| {
+        let mut bare = plan.clone();
+        // how long it took says nothing about what is planned
+        bare.plan.timings.clear();
+        serde_json::to_string(&bare).ok()
+    };
+    let there = desk.home.plan_of(stage, digest).await?;
+    let same = there.and_then(|text| StoredPlan::parse(&text, digest).ok()).map(|kept| bare(&kept));
+    if same.is_some() && same == Some(bare(stored)) {
+        return Ok(());
+    }
+    let text = serde_json::to_string(stored).map_err(|e| Error::bug("plan.json", "writing the plan", e.to_string()))?;
+    desk.home.put_plan(stage, digest, &text).await
+}
+
 /// Errors (`plan.other`): it was made for something else.
 pub fn is_for(stored: &StoredPlan, name: &str, intent: &Intent, desk: &Desk) -> Result<()> {
     let plan = &stored.plan;

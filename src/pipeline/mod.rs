@@ -341,9 +341,7 @@ pub async fn plan(intent: &Intent, desk: &Desk, synthesized: &Synthesized, tools
     stored.plan.notes.splice(0..0, synthesized.notes.iter().cloned());
     stored.plan.timings.extend(synthesized.timings.clone());
     if stored.plan.has_changes() {
-        let text =
-            serde_json::to_string(&stored).map_err(|e| Error::bug("plan.json", "writing the plan", e.to_string()))?;
-        desk.home.put_plan(intent.stage.name.as_str(), &stored.plan.digest, &text).await?;
+        kept::keep(&stored, desk, intent.stage.name.as_str()).await?;
     }
     Ok(stored)
 }

@@ -11,6 +11,9 @@ use super::state::Approval;
 /// The version of [`Card`]'s JSON.
 pub const VERSION: u32 = 1;
 
+/// Why a stage of the base branch is cancelled that nobody will deploy for this pull request any more.
+pub const CLOSED: &str = "the pull request was closed without merging";
+
 /// One stage of one app on one pull request. The comment, the checks and the deployments are made from cards alone.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Card {

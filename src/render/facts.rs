@@ -142,6 +142,12 @@ pub fn is_notable(stack: &StackPlan) -> bool {
     weight(stack) > 1
 }
 
+/// Outputs that the CDK makes by itself for what one stack reads of another.
+pub fn is_between_stacks(output: &str) -> bool {
+    let rest = output.strip_prefix("Exports").or_else(|| output.strip_prefix("Publish"));
+    rest.is_some_and(|rest| rest.starts_with("OutputRef") || rest.starts_with("OutputFnGetAtt"))
+}
+
 /// How much a person must look at a stack: 4 data loss, 3 replacement, removal or deletion, 2 access grows, 1 changed.
 pub fn weight(stack: &StackPlan) -> u8 {
     if stack.changes.iter().any(Change::loses_data) {

@@ -116,16 +116,20 @@ pub(crate) fn place(failure: &Failure) -> String {
 }
 
 fn outputs(applied: &Applied, style: Style) -> String {
-    let rows: Vec<(String, &str)> = applied
-        .stacks
-        .iter()
-        .flat_map(|s| s.outputs.iter().map(|(k, v)| (format!("{}.{}", clean(&s.name), clean(k)), v.as_str())))
+    let all = || applied.stacks.iter().flat_map(|s| s.outputs.iter().map(move |(k, v)| (s, k, v)));
+    let rows: Vec<(String, &str)> = all()
+        .filter(|(_, name, _)| !facts::is_between_stacks(name))
+        .map(|(s, k, v)| (format!("{}.{}", clean(&s.name), clean(k)), v.as_str()))
         .collect();
     if rows.is_empty() {
         return String::new();
     }
+    let hidden = match all().count() - rows.len() {
+        0 => String::new(),
+        n => format!(", without {n} that only stacks read"),
+    };
     let name_width = rows.iter().map(|(name, _)| width(name)).max().unwrap_or(0).min(style.columns() / 2);
-    let mut out = format!("\n{}\n", style.paint(Tone::Heading, "Outputs"));
+    let mut out = format!("\n{}{hidden}\n", style.paint(Tone::Heading, "Outputs"));
     for (name, value) in rows {
         // a value is there to be copied: it is never cut
         out.push_str(&format!("  {}  {}\n", pad(&name, name_width), style.paint(Tone::Link, &clean(value))));
@@ -166,6 +170,22 @@ pub(crate) fn summary(applied: &Applied) -> String {
 mod tests {
     use super::*;
     use crate::render::samples::{self, NARROW};
+
+    #[test]
+    fn outputs_between_stacks_are_counted() {
+        let names = ["ApiUrl", "ExportsOutputRefTable1", "PublishOutputFnGetAttTable1Arn2", "PublishedOutput"];
+        let outputs: std::collections::BTreeMap<_, _> = names.map(|name| (name.to_owned(), "x".to_owned())).into();
+        let mut applied = samples::applied();
+        applied.stacks.truncate(1);
+        applied.stacks.iter_mut().for_each(|stack| stack.outputs = outputs.clone());
+        applied.stacks.iter_mut().for_each(|stack| stack.name = "api".to_owned());
+        let text = super::outputs(&applied, NARROW);
+        insta::assert_snapshot!(text, @r"
+        Outputs, without 2 that only stacks read
+          api.ApiUrl           x
+          api.PublishedOutput  x
+        ");
+    }
 
     #[test]
     fn a_deployment() {

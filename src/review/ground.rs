@@ -161,7 +161,7 @@ impl<'a> Ground<'a> {
         let stage = &spot.stage.name;
         let then = then.map(|then| format!("; then type again: {then}")).unwrap_or_default();
         Error::refused("approval.missing", format!("deploying stage {stage}"), what)
-            .next(format!("read the plan; who may approves it with: {} approve {stage}{then}", self.asked.prefix))
+            .next(format!("read the plan; somebody who may then types: {} approve {stage}{then}", self.asked.prefix))
     }
 
     /// The stage is one that the pull request shows, or one of the branch.
@@ -206,7 +206,8 @@ impl<'a> Ground<'a> {
         }
         let doing = format!("running commit {}", pull.head.revision.short());
         if self.asked.office.settings.code == Code::Never {
-            return Err(Error::refused("trust.never", doing, "code of a pull request is never run in this workflow"));
+            return Err(Error::refused("trust.never", doing, "code of a pull request is never run in this workflow")
+                .next("write the command as a comment on the pull request"));
         }
         if trust::trusted(self.asked.office, pull).await? {
             return Ok(());
@@ -215,8 +216,10 @@ impl<'a> Ground<'a> {
             Origin::Fork(fork) => format!("it comes from {fork}, and nobody who may has approved it"),
             _ => "its repository was deleted, and nobody who may has approved it".to_owned(),
         };
+        // the whole commit: a stranger can make another one with the same first digits
+        let head = &pull.head.revision;
         Err(Error::refused("trust.missing", doing, from)
-            .next(format!("read it; then a maintainer types: {} approve {}", self.asked.prefix, pull.head.revision)))
+            .next(format!("read it; then a maintainer types: {} approve {head}", self.asked.prefix)))
     }
 }
 

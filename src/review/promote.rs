@@ -220,7 +220,8 @@ async fn back(ground: &Ground<'_>, spot: &Spot, revision: Option<&str>) -> Resul
     let stage = spot.stage.name.as_str();
     let seat = Seat::take(ground.office(), &ground.room, &spot.app, &spot.stage, As::Planner).await?;
     let Some((state, _)) = &seat.desk.state else {
-        return Err(Error::refused("stage.not_deployed", format!("rolling back stage {stage}"), "nothing is deployed"));
+        return Err(Error::refused("stage.not_deployed", format!("rolling back stage {stage}"), "nothing is deployed")
+            .next("deploy it first"));
     };
     let past = choose(state, stage, revision)?.clone();
     let revision = Revision::new(past.revision.as_str());
@@ -241,7 +242,8 @@ async fn back(ground: &Ground<'_>, spot: &Spot, revision: Option<&str>) -> Resul
                 return Ok(());
             }
             let what = "another run has deployed it meanwhile";
-            Err(Error::refused("rollback.moved", format!("rolling back stage {stage}"), what).next("look at it again"))
+            Err(Error::refused("rollback.moved", format!("rolling back stage {stage}"), what)
+                .next("look at what it runs now, then type it again"))
         })
         .await?;
     Ok(with(ground, answer, &Done::RolledBack { stage, revision: revision.as_str() }))

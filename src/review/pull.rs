@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::forge::{Origin, Pull, PullState};
 use crate::names::Revision;
 use crate::pipeline::{As, Trust};
-use crate::plan::card::{CardState, StageRole};
+use crate::plan::card::{CLOSED, CardState, StageRole};
 
 /// Stages that are worked on at the same time.
 const PARALLEL: usize = 3;
@@ -180,6 +180,11 @@ async fn remove(board: &Board<'_>, spot: &Spot, card: &mut crate::plan::card::Ca
     let office = board.office;
     let mut seat = Seat::take(office, board.room, &spot.app, &spot.stage, As::Applier).await?;
     board.seated(&seat);
+    let before = seat.desk.home.card(seat.stage(), board.pull.number).await?;
+    if let (None, Some(before)) = (&seat.desk.state, before.filter(|b| b.state == CardState::Removed)) {
+        *card = before;
+        return Ok(());
+    }
     let held = seat.lock(office, "removal").await?;
     let removed = async {
         seat.refresh().await?;
@@ -207,7 +212,7 @@ async fn left_over(board: &Board<'_>) -> Vec<crate::plan::card::Card> {
         .filter(|_| !merged)
         .map(|mut card| {
             card.state = CardState::Cancelled;
-            card.why = Some("the pull request was closed without merging".to_owned());
+            card.why = Some(CLOSED.to_owned());
             card
         })
         .collect()

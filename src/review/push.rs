@@ -91,13 +91,23 @@ impl Push<'_> {
         let overtaken = result.error.as_ref().is_some_and(|e| e.code() == "review.superseded");
         let told = if overtaken { Ok(()) } else { self.tell(&result.card).await };
         let kept = match &home {
-            Some(home) if card.pull != 0 && !overtaken => home.put_card(&card).await,
+            Some(home) if card.pull != 0 && !overtaken => self.keep(home, &card).await,
             _ => Ok(()),
         };
         if let (None, Err(error)) = (&result.error, told.and(kept)) {
             result.error = Some(error);
         }
         result
+    }
+
+    /// Where the pull request has deployed already what was merged, that stays what its comment says.
+    async fn keep(&self, home: &Home, card: &Card) -> Result<()> {
+        let before = home.card(&card.stage, card.pull).await?;
+        let merged = self.pull.is_some_and(|p| p.state == PullState::Merged) && card.state == CardState::Unchanged;
+        let before = before.filter(|b| merged && b.state == CardState::Deployed);
+        let Some(before) = before else { return home.put_card(card).await };
+        let why = format!("merged as {}, which changes nothing more", self.revision.short());
+        home.put_card(&Card { why: Some(why), updated: card.updated.clone(), ..before }).await
     }
 
     /// The check and the deployment are told at the commit; the card is kept where a pull request shows it.

@@ -202,7 +202,7 @@ impl Asking<'_> {
             Wish::Approve => format!("approving a plan of {on}"),
             Wish::Trust => format!("letting the code of a pull request run in {}", self.repo),
         };
-        Error::refused(MISSING, doing, what)
+        Error::refused("rights.missing", doing, what)
     }
 }
 

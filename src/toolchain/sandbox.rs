@@ -38,16 +38,6 @@ pub enum SandboxMode {
     Required,
 }
 
-impl SandboxMode {
-    /// The least that code of this trust gets: a stranger's never runs bare because bubblewrap happens not to work.
-    pub fn least(self, trust: Trust) -> SandboxMode {
-        match (self, trust) {
-            (SandboxMode::Auto, Trust::Untrusted) => SandboxMode::Required,
-            (mode, _) => mode,
-        }
-    }
-}
-
 /// Whether the network can be reached from inside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Network {
@@ -79,11 +69,12 @@ impl Sandbox {
         }
     }
 
-    /// Looks once per process whether bubblewrap works here.
+    /// Looks once per process whether bubblewrap works here. Code of strangers runs in it or not at all, whatever `mode`
+    /// says.
     pub async fn open(mode: SandboxMode, trust: Trust) -> Result<Self> {
         let network = if trust == Trust::Untrusted { Network::None } else { Network::Shared };
         let off = Sandbox { network, ..Sandbox::off() };
-        let mode = mode.least(trust);
+        let mode = if trust == Trust::Untrusted { SandboxMode::Required } else { mode };
         if mode == SandboxMode::Off {
             return Ok(off);
         }
@@ -98,8 +89,8 @@ impl Sandbox {
                 "install bubblewrap and allow unprivileged user namespaces, or run in a pod that is itself a sandbox",
             ));
         }
-        let note = "The app runs without a sandbox: bubblewrap does not work on this machine.".to_owned();
-        Ok(Sandbox { note: Some(note), ..off })
+        let note = "The app runs without a sandbox: bubblewrap does not work on this machine.";
+        Ok(Sandbox { note: Some(note.to_owned()), ..off })
     }
 
     /// A folder that a child may change.
@@ -288,24 +279,13 @@ mod tests {
         (ended.succeeded(), ended.stdout.text() + &ended.stderr.text())
     }
 
-    #[test]
-    fn a_strangers_code_never_goes_without_a_sandbox_by_itself() {
-        assert_eq!(SandboxMode::Auto.least(Trust::Untrusted), SandboxMode::Required);
-        assert_eq!(SandboxMode::Auto.least(Trust::Trusted), SandboxMode::Auto);
-        assert_eq!(SandboxMode::Off.least(Trust::Untrusted), SandboxMode::Off, "a pod may be the sandbox");
-    }
-
     #[tokio::test]
     async fn only_the_named_folders_can_be_changed() {
-        let sandbox = match Sandbox::open(SandboxMode::Auto, Trust::Untrusted).await {
-            Ok(sandbox) => sandbox,
-            Err(error) => {
-                assert_eq!(error.code(), "sandbox.unavailable");
-                eprintln!("skipped: {error}");
-                return;
-            }
-        };
-        assert!(sandbox.is_on());
+        let sandbox = Sandbox::open(SandboxMode::Auto, Trust::Untrusted).await.unwrap();
+        if !sandbox.is_on() {
+            eprintln!("skipped: {}", sandbox.note().unwrap_or_default());
+            return;
+        }
         let folder = tempfile::tempdir().unwrap();
         let secret = folder.path().join("secret");
         std::fs::write(&secret, "hidden words").unwrap();

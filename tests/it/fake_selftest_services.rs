@@ -224,6 +224,25 @@ async fn roles_switch_the_account_or_are_denied() {
 }
 
 #[tokio::test]
+async fn a_web_identity_needs_a_token_for_our_audience_and_no_signature() {
+    use base64::Engine as _;
+    let fake = FakeAws::start().await;
+    let sts = aws_sdk_sts::Client::new(&config(&fake, "test").await);
+    let jwt = |claims: &str| format!("h.{}.s", base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(claims));
+    let assume = |token: String| {
+        let role = "arn:aws:iam::333333333333:role/offshoot-plan";
+        let call = sts.assume_role_with_web_identity().role_arn(role).role_session_name("offshoot");
+        call.web_identity_token(token).send()
+    };
+    let good = jwt(r#"{"aud":"sts.amazonaws.com","sub":"repo:acme/notes:pull_request"}"#);
+    let answer = assume(good).await.expect("assumed");
+    assert!(answer.assumed_role_user().is_some_and(|user| user.arn().contains("assumed-role/offshoot-plan/offshoot")));
+    for bad in ["nothing".to_owned(), jwt(r#"{"aud":"other","sub":"x"}"#), jwt(r#"{"aud":"sts.amazonaws.com"}"#)] {
+        assert_eq!(assume(bad).await.expect_err("refused").code(), Some("InvalidIdentityToken"));
+    }
+}
+
+#[tokio::test]
 async fn function_code_changes_take_a_while() {
     let fake = FakeAws::start().await;
     let bucket = fake.bootstrap_here();

@@ -18,6 +18,8 @@ mod bad_assembly;
 mod bad_config;
 mod bad_git;
 mod bootstrap;
+mod ci_races;
+mod ci_story;
 mod credentials;
 mod ctrl_c;
 mod deploy;

@@ -2,6 +2,7 @@
 #![allow(dead_code)]
 
 pub mod app;
+pub mod ci;
 pub mod run;
 
 use std::path::{Path, PathBuf};

@@ -26,7 +26,7 @@ pub(super) async fn run(intent: &Intent, tree: &Tree, room: Room, desk: &Desk, t
     let settings = Settings::read(intent, &app_dir)?;
     let mut layers = settings.layers.clone();
     let mut asked: BTreeSet<String> = BTreeSet::new();
-    tools.teller.step(format!("synthesizing {}", intent.app.name));
+    tools.teller.step(format!("synthesizing {} for {}", intent.app.name, intent.stage.name));
     for _ in 0..MAX_ROUNDS {
         let synth = toolchain::synth(request(intent, tree, &room, desk, tools, &settings, &layers)).await?;
         let missing = missing_of(&synth.out_dir).await?;

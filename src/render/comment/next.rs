@@ -1,7 +1,7 @@
 //! What to type next: the exact commands for the states that the stages are in, and a folded line about the others.
 
 use crate::plan::StackAction;
-use crate::plan::card::{Card, CardState, StageRole};
+use crate::plan::card::{CLOSED, Card, CardState, StageRole};
 use crate::plan::outcome::Ended;
 use crate::render::cards::{self, Apps};
 use crate::render::markdown::escape::code_within;
@@ -87,6 +87,7 @@ fn of(card: &Card, apps: Apps) -> Vec<Step> {
             c if c.contains("draft") => vec![deploy(card, &stage, "deploys exactly this plan")],
             _ => vec![retry()],
         },
+        CardState::Cancelled if card.why.as_deref() == Some(CLOSED) => Vec::new(),
         CardState::Cancelled => vec![plan(), retry()],
         CardState::RemoveFailed => vec![step(format!("remove {stage}"), "tries the removal again")],
     }

@@ -40,7 +40,12 @@ fn sentences(card: &Card) -> Vec<String> {
         }
         out.extend(trouble.next.iter().map(|next| format!("Next: {}", stop(&advice(&one_line(&without_shell(next)))))));
     }
-    out.extend(approvals(card));
+    let said = approvals(card);
+    // after a sentence of its own it begins like one
+    out.extend(
+        said.into_iter()
+            .map(|s| if card.why.is_some() || held { s.replacen("approved by", "Approved by", 1) } else { s }),
+    );
     if matches!(card.state, CardState::Planning | CardState::Deploying) {
         out.extend(card.run_url.as_deref().map(|url| format!("{}.", link("Watch the run", url))));
     }
@@ -78,9 +83,9 @@ fn approvals(card: &Card) -> Vec<String> {
     let by: Vec<String> = approvals.given.iter().map(|a| code_within(&a.by, 80)).collect();
     match (approvals.missing_by_count(), by.is_empty()) {
         (0, true) => {}
-        (0, false) => out.push(format!("Approved by {}.", first(&by, 5))),
+        (0, false) => out.push(format!("approved by {}.", first(&by, 5))),
         (n, true) => out.push(format!("{} missing, from {}.", count(n as usize, "approval"), from(approvals))),
-        (n, false) => out.push(format!("Approved by {}; {n} more missing, from {}.", first(&by, 5), from(approvals))),
+        (n, false) => out.push(format!("approved by {}; {n} more missing, from {}.", first(&by, 5), from(approvals))),
     }
     if !approvals.owners_missing.is_empty() {
         let lines: Vec<String> = approvals.owners_missing.iter().map(|line| code_within(line, 200)).collect();

@@ -7,7 +7,7 @@ use crate::render::cards::{self, Apps};
 use crate::render::facts;
 use crate::render::markdown::escape::{code, html_code_within, text};
 use crate::render::markdown::fit::{Budget, LeftOut};
-use crate::render::markdown::result::{OUTPUTS, RESULTS, output_rows, timeless_row};
+use crate::render::markdown::result::{OUTPUTS, RESULTS, own_output_rows, timeless_row};
 use crate::render::markdown::stack::{Details, Fold, Tense};
 use crate::render::markdown::{self, STACKS};
 use crate::render::outcome;
@@ -80,7 +80,8 @@ impl<'a> Section<'a> {
         });
         let removal = card.state == CardState::RemoveFailed;
         let results = applied.into_iter().flat_map(|a| &a.stacks).filter(|s| s.ended != Ended::Unchanged);
-        let outputs = card.outputs.iter().flat_map(|(stack, outputs)| output_rows(stack, outputs));
+        let (outputs, between) = own_output_rows(card.outputs.iter());
+        let hidden = if between == 0 { String::new() } else { format!(", without {between} that only stacks read") };
         let notes = plan.iter().flat_map(|p| &p.notes).chain(applied.into_iter().flat_map(|a| &a.notes));
         Some(Section {
             opening: opening(card, plan, apps, fold),
@@ -92,8 +93,8 @@ impl<'a> Section<'a> {
                 results.map(|s| (u8::from(s.ended != Ended::Done), timeless_row(s))),
             ),
             outputs: Block::new(
-                &format!("\n**Outputs now**\n{OUTPUTS}"),
-                outputs.map(|row| (u8::from(row.contains("| <http")), row)),
+                &format!("\n**Outputs now**{hidden}\n{OUTPUTS}"),
+                outputs.into_iter().map(|row| (u8::from(row.contains("| <http")), row)),
             ),
             notes: Block::new("\n**Notes**\n\n", notes.map(|note| (0, format!("- {}\n", text(note))))),
         })

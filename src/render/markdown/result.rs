@@ -6,6 +6,7 @@ use crate::error::{Class, Error};
 use crate::plan::outcome::{Applied, Ended, Failure, StackOutcome};
 
 use crate::render::error::causes;
+use crate::render::facts;
 use crate::render::outcome;
 use crate::render::text::{clean_lines, count, seconds, thousands};
 
@@ -31,8 +32,11 @@ pub fn applied(applied: &Applied, limit_chars: usize) -> String {
         applied.stacks.iter().filter_map(|s| s.failure.as_ref().map(|f| self::failed("", s, f, Words::Most))).collect();
     let moved: Vec<&StackOutcome> = applied.stacks.iter().filter(|s| s.ended != Ended::Unchanged).collect();
     let rows: Vec<String> = moved.iter().map(|stack| row(stack)).collect();
-    let outputs: Vec<String> = applied.stacks.iter().flat_map(|s| output_rows(&s.name, &s.outputs)).collect();
-    let notes: Vec<String> = applied.notes.iter().map(|note| format!("- {}\n", text(note))).collect();
+    let (outputs, hidden) = own_output_rows(applied.stacks.iter().map(|s| (&s.name, &s.outputs)));
+    let mut notes: Vec<String> = applied.notes.iter().map(|note| format!("- {}\n", text(note))).collect();
+    if hidden > 0 {
+        notes.push(format!("- {} that only stacks read left out of the table.\n", count(hidden, "output")));
+    }
     let parts = [
         ("", failures),
         ("\n| | Stack | Result | Time | |\n|---|---|---|---|---|\n", rows),
@@ -62,6 +66,21 @@ pub(in crate::render) const OUTPUTS: &str = "\n| Stack | Output | Value |\n|---|
 /// The outputs of one stack as rows of [`OUTPUTS`].
 pub(in crate::render) fn output_rows(stack: &str, outputs: &BTreeMap<String, String>) -> Vec<String> {
     outputs.iter().map(|(k, v)| format!("| {} | {} | {} |\n", code(stack), code(k), link_or_code(v))).collect()
+}
+
+/// The outputs that are for people, and how many there are besides, which only stacks read.
+pub(in crate::render) fn own_output_rows<'a>(
+    stacks: impl Iterator<Item = (&'a String, &'a BTreeMap<String, String>)>,
+) -> (Vec<String>, usize) {
+    let mut hidden = 0;
+    let mut rows = Vec::new();
+    for (stack, all) in stacks {
+        let mut own = all.clone();
+        own.retain(|name, _| !facts::is_between_stacks(name));
+        hidden += all.len() - own.len();
+        rows.extend(output_rows(stack, &own));
+    }
+    (rows, hidden)
 }
 
 fn mark(ended: Ended) -> &'static str {

@@ -20,13 +20,14 @@ use crate::review::{Handled, StageResult, approvals, promote, pull, trust};
 pub(super) async fn commit(asked: &Asked<'_>, revision: &str) -> Result<Answer> {
     let doing = format!("approving commit {revision}");
     let About::Pull(pull) = &asked.about else {
-        return Err(Error::usage("approval.no_pull", doing, "a commit is approved on its pull request"));
+        return Err(Error::usage("approval.no_pull", doing, "a commit is approved on its pull request")
+            .next("write the command as a comment there"));
     };
     rights::demand(asked.office, asked.by, Wish::Trust, None).await?;
     let head = &pull.head.revision;
     if pull.state != PullState::Open {
         let what = format!("pull request #{} is not open", pull.number);
-        return Err(Error::refused("review.not_open", doing, what));
+        return Err(Error::refused("review.not_open", doing, what).next("reopen it, then type it again"));
     }
     if pull.origin() == Origin::Own {
         let what = "the pull request is from this repository: its commits need no approval";
@@ -53,7 +54,8 @@ pub(super) async fn commit(asked: &Asked<'_>, revision: &str) -> Result<Answer> 
 /// Approves the plans that are shown.
 pub(super) async fn stages(ground: &Ground<'_>, spots: &[Spot]) -> Result<Answer> {
     let Some(pull) = ground.pull() else {
-        return Err(Error::usage("approval.no_pull", "approving a plan", "a plan is approved on its pull request"));
+        return Err(Error::usage("approval.no_pull", "approving a plan", "a plan is approved on its pull request")
+            .next("write the command as a comment there"));
     };
     ground.is_trusted(pull).await?;
     if pull.state == PullState::Closed {

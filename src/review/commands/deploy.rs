@@ -253,7 +253,9 @@ async fn base_stands(ground: &Ground<'_>, now: &Pull, card: &Card, doing: &str) 
     let base = &now.base.branch;
     let Some(tip) = github.branch_tip(base).await? else {
         let what = format!("the base branch {base} was deleted");
-        return Err(Refusal::Plain(Error::refused("plan.stale", doing, what)));
+        return Err(Refusal::Plain(
+            Error::refused("plan.stale", doing, what).next("let the pull request go into a branch that exists"),
+        ));
     };
     let behind = github.behind(tip.as_str(), now.head.revision.as_str()).await?;
     if behind > 0 {

@@ -111,7 +111,8 @@ async fn extend_locked(seat: &Seat, by_s: u64) -> Result<String> {
         );
     };
     let Some(expires) = &state.expires else {
-        return Err(Error::refused("stage.no_expiry", doing, "it does not expire"));
+        return Err(Error::refused("stage.no_expiry", doing, "it does not expire")
+            .next("there is nothing to extend; `expires:` in the rule of a stage lets it end"));
     };
     let expires = later(expires, by_s, Timestamp::now());
     let next = StageState { expires: Some(expires.clone()), updated: pipeline::now(), ..state.clone() };
