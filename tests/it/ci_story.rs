@@ -206,7 +206,7 @@ fn the_reviewed_change_set_is_executed_and_no_other() {
     | ✅ | `pr-1` | deployed | `[commit]` | +1 | <https://pr-1.example.com> | [time] |
     | ✅ | `prod` | deployed | `[commit]` | ~1 | <https://prod.example.com> |  |
 
-    `prod`: Approved by `@ben`.
+    `prod`: approved by `@ben`.
 
     <details><summary><b><code>pr-1</code></b>: 1 stack deployed</summary>
 
@@ -323,7 +323,7 @@ fn what_was_not_approved_waits_after_the_merge_and_is_approved_then() {
     | 🗑️ | `pr-1` | removed | `[commit]` |  |  |
     | ✅ | `prod` | deployed | `[commit]` | ~1 | <https://prod.example.com> |
 
-    `prod`: Approved by `@ben`.
+    `prod`: approved by `@ben`.
 
     <details><summary><b><code>prod</code></b>: 1 stack deployed</summary>
 
