@@ -167,12 +167,12 @@ mod tests {
         insta::assert_snapshot!(told(422, r#"{"message":"Validation Failed","errors":[{"resource":"IssueComment","field":"body","code":"missing_field"},{"field":"data","code":"unprocessable","message":"body is too long (maximum is 65536 characters)"},"plain words"]}"#), @r"
     Failed forge.invalid
     commenting on pull request #7 of acme/notes: GitHub does not accept the request: Validation Failed: body is missing field; data: body is too long (maximum is 65536 characters); plain words
-    → -
+    → correct what GitHub names; if it is nothing of yours, report it as a bug
 ");
         insta::assert_snapshot!(told(409, r#"{"message":"Conflict: Commit status checks failed for main."}"#), @r"
     Failed forge.conflict
     commenting on pull request #7 of acme/notes: it conflicts with what is there: Conflict: Commit status checks failed for main.
-    → -
+    → run it again: what is there is looked at first
 ");
         insta::assert_snapshot!(told(502, "<html><title>Unicorn!</title>"), @r"
     Transient forge.unreachable

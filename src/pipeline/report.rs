@@ -32,6 +32,18 @@ pub async fn outputs_of(aws: &Aws, state: &StageState) -> Result<BTreeMap<String
 
 /// The outputs as other people may read them: what looks like a secret by its name or its value is hidden.
 pub fn redacted(outputs: BTreeMap<String, BTreeMap<String, String>>) -> BTreeMap<String, BTreeMap<String, String>> {
+    outputs.into_iter().map(|(stack, of)| (stack, without_secrets(of))).collect()
+}
+
+/// The same for what an apply gave out.
+pub fn readable(mut applied: Applied) -> Applied {
+    for stack in &mut applied.stacks {
+        stack.outputs = without_secrets(std::mem::take(&mut stack.outputs));
+    }
+    applied
+}
+
+fn without_secrets(outputs: BTreeMap<String, String>) -> BTreeMap<String, String> {
     let one = |(name, value): (String, String)| {
         let shown = match diff::redact(&Value::String(value), &name, "") {
             Value::String(text) => text,
@@ -39,7 +51,7 @@ pub fn redacted(outputs: BTreeMap<String, BTreeMap<String, String>>) -> BTreeMap
         };
         (name, shown)
     };
-    outputs.into_iter().map(|(stack, of)| (stack, of.into_iter().map(one).collect())).collect()
+    outputs.into_iter().map(one).collect()
 }
 
 /// A stack failed or was skipped behind one that did. Deletions that nobody allowed are not failures, nor are stacks

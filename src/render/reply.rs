@@ -102,7 +102,7 @@ pub fn later(to: &str, word: &str) -> String {
         "logs" => "reading logs",
         _ => "this command",
     };
-    dear(to, &format!("{} is not there yet: {what} comes with its own issue.", code(word))) + "\n"
+    dear(to, &format!("{} is not there yet: {what} comes with a later version.", code(word))) + "\n"
 }
 
 /// What was done.
@@ -231,11 +231,11 @@ mod tests {
         ---
         `anna`: there was nothing to do: nothing runs on prod.
         ---
-        `anna`: `drift` is not there yet: drift detection comes with its own issue.
+        `anna`: `drift` is not there yet: drift detection comes with a later version.
         ---
-        `anna`: `dev` is not there yet: live development comes with its own issue.
+        `anna`: `dev` is not there yet: live development comes with a later version.
         ---
-        `anna`: `logs` is not there yet: reading logs comes with its own issue.
+        `anna`: `logs` is not there yet: reading logs comes with a later version.
         ---
         `anna`: `/offshoot deplyo @octocat` is not understood. There is no command `deplyo`. Did you mean `deploy`?
         ---

@@ -122,6 +122,18 @@ impl<'a> Board<'a> {
         report::comment(self.office, prefix, self.pull.number, async || self.cards().await).await
     }
 
+    /// Says that a stage is worked on. Nobody waits for that to be known: what the forge does not take now, it takes at
+    /// the end, and a deploy does not fail for it.
+    pub async fn announce(&self, card: &Card) {
+        let told = match self.put(card).await {
+            Ok(()) => self.comment().await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = told {
+            self.office.tools.teller.note(format!("that {} is worked on could not be told: {error}", card.stage));
+        }
+    }
+
     /// Keeps and tells what came of some stages; the first thing that cannot be told is an error, after all was tried.
     pub async fn tell(&self, results: &[StageResult]) -> Result<()> {
         let mut untold = None;

@@ -58,8 +58,8 @@ pub async fn reconcile(office: &Office, number: u64, only: &Target, aim: Aim) ->
         };
         rounds += 1;
         let now = get(office, number).await?;
-        let moved = (&now.head.revision, now.state, now.readiness) != (&pull.head.revision, pull.state, pull.readiness);
-        if !moved || rounds >= ROUNDS || office.tools.stop.begin_nothing.is_cancelled() {
+        let moves = |p: &Pull| (p.head.revision.clone(), p.base.branch.clone(), p.state, p.readiness);
+        if moves(&now) == moves(&pull) || rounds >= ROUNDS || office.tools.stop.begin_nothing.is_cancelled() {
             return Ok(handled);
         }
         office.tools.teller.note(format!("pull request #{number} has moved on: looking at it again"));
@@ -99,7 +99,7 @@ async fn opened(office: &Office, pull: &Pull, only: &Target, aim: Aim) -> Result
     let overtaken =
         |r: &StageResult| r.error.as_ref().is_some_and(|e| matches!(e.code(), "review.superseded" | "review.closed"));
     handled.stages.retain(|result| !overtaken(result));
-    board.tell(&handled.stages).await?;
+    handled.errors.extend(board.tell(&handled.stages).await.err());
     Ok(handled)
 }
 
@@ -167,7 +167,7 @@ async fn closed(office: &Office, pull: &Pull) -> Result<Handled> {
     }
     // reopened meanwhile: the next round says what is so then
     handled.stages.retain(|r| r.error.as_ref().is_none_or(|e| e.code() != "review.reopened"));
-    board.tell(&handled.stages).await?;
+    handled.errors.extend(board.tell(&handled.stages).await.err());
     Ok(handled)
 }
 

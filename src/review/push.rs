@@ -1,5 +1,8 @@
 //! A branch or tag moved, a merge queue asks: the stages of that branch are planned and deployed.
 
+use tokio_util::sync::CancellationToken;
+
+use super::board::Board;
 use super::seat::{self, Room, Seat};
 use super::spot::{self, Spot};
 use super::work;
@@ -8,6 +11,7 @@ use crate::aws::home::Home;
 use crate::config::{ApplyRule, GitRef};
 use crate::error::{Error, Result};
 use crate::forge::{Pull, PullState};
+use crate::git::{Limits, Mirror, Remote, Token, Wanted};
 use crate::names::{Branch, Revision};
 use crate::pipeline::apply::{Freshness, Prune};
 use crate::pipeline::{self, As, Trust, kept};
@@ -21,7 +25,8 @@ pub async fn moved(office: &Office, git_ref: &GitRef, pushed: &Revision) -> Resu
             Some(tip) => tip,
             None => return Ok(Handled::note(format!("branch {branch} does not exist any more"))),
         },
-        _ => pushed.clone(),
+        GitRef::Tag(tag) => tag_tip(office, tag).await?,
+        GitRef::PullRequest { .. } => pushed.clone(),
     };
     let room = seat::room(office, &revision, git_ref.clone(), Trust::Trusted).await?;
     let mut handled = Handled { notes: room.opened.notes.clone(), ..Handled::default() };
@@ -34,10 +39,20 @@ pub async fn moved(office: &Office, git_ref: &GitRef, pushed: &Revision) -> Resu
         let push = Push { office, room: &room, spot, pull: came_with.as_ref(), revision: &revision };
         handled.stages.push(push.deploy().await);
     }
-    if let Some(pull) = &came_with {
-        tell_pull(office, &room, pull).await?;
+    if let Some(pull) = &came_with
+        && let Err(error) = Board::new(office, &room, pull)?.comment().await
+    {
+        handled.errors.push(error);
     }
     Ok(handled)
+}
+
+/// The commit that a tag names now: the event of an annotated one names the tag itself, which no check can stand at.
+pub async fn tag_tip(office: &Office, tag: &str) -> Result<Revision> {
+    let token = Token::new(office.github.git_token().await?);
+    let remote = Remote::parse(&office.settings.address)?.with_token(Some(token));
+    let mirror = Mirror::open(&office.tools.cache_dir, remote, Limits::default(), CancellationToken::new(), None)?;
+    mirror.resolve(&Wanted::Tag(tag.to_owned())).await
 }
 
 /// The pull request that was merged as this commit, or whose head it is.
@@ -171,12 +186,6 @@ impl Push<'_> {
     }
 }
 
-/// Writes the comment of the pull request that the commit came with.
-async fn tell_pull(office: &Office, _room: &Room, pull: &Pull) -> Result<()> {
-    let room = super::pull::open(office, pull).await?;
-    super::board::Board::new(office, &room, pull)?.comment().await
-}
-
 /// A merge queue asks: the base branch's stages are planned at the revision that it would become.
 pub async fn queued(office: &Office, base: &Branch, revision: &Revision) -> Result<Handled> {
     let git_ref = GitRef::Branch(base.clone());
@@ -193,7 +202,7 @@ pub async fn queued(office: &Office, base: &Branch, revision: &Revision) -> Resu
         };
         let error = planned.await.err();
         let result = work::settle(&mut card, error);
-        push.tell(&result.card).await?;
+        handled.errors.extend(push.tell(&result.card).await.err());
         handled.stages.push(result);
     }
     previews_pass(office, &room, revision).await?;

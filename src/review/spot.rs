@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::Office;
 use super::seat::Room;
-use crate::config::{App, ApplyRule, Config, GitRef, Protection, Stage};
+use super::{Office, sweep};
+use crate::config::{App, ApplyRule, Config, GitRef, Protection, Source, Stage};
 use crate::error::Result;
 use crate::forge::{Origin, Pull};
 use crate::pipeline;
@@ -21,6 +21,12 @@ pub struct Spot {
 impl Spot {
     pub fn name(&self) -> String {
         format!("{}/{}", self.app.name, self.stage.name)
+    }
+
+    /// A pull request from `develop` shows the stage of `develop`: a stage with a name of its own, and no preview.
+    pub fn outlives_pull(&self) -> bool {
+        self.role == StageRole::Target
+            || (sweep::is_fixed(&self.stage.rule) && !matches!(self.stage.rule.source, Source::PullRequest { .. }))
     }
 }
 
@@ -64,7 +70,7 @@ fn of_stages(office: &Office, config: &Config, stages: &[Stage], role: StageRole
 /// What is at stake in a stage.
 pub fn class(spot: &Spot) -> StageClass {
     let rule = &spot.stage.rule;
-    if spot.role == StageRole::Preview {
+    if spot.role == StageRole::Preview && !spot.outlives_pull() {
         StageClass::Preview
     } else if rule.protect == Protection::On || matches!(rule.apply, ApplyRule::Approved | ApplyRule::Manual) {
         StageClass::Production
@@ -102,5 +108,27 @@ pub fn blank(office: &Office, room: &Room, spot: &Spot, pull: u64, (head, base):
         expires: None,
         run_url: office.settings.run_url.clone(),
         live_url: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::StageRule;
+    use crate::names::StageName;
+
+    #[test]
+    fn the_stage_of_a_lasting_branch_is_no_preview() {
+        let outlives = |name: &str, source, role| {
+            let stage = Stage { name: StageName::new("it"), rule: StageRule::new(name, source), git_ref: None };
+            let app = App::new("notes", "", crate::config::AppKind::Cdk, crate::config::KindFrom::Files);
+            Spot { app, stage, role }.outlives_pull()
+        };
+        let branch = |pattern: &str| Source::Branch(pattern.to_owned());
+        assert!(outlives("staging", branch("develop"), StageRole::Preview), "a pull request from develop into main");
+        assert!(outlives("prod", branch("main"), StageRole::Target));
+        assert!(!outlives("{branch}", branch("feature/*"), StageRole::Preview));
+        assert!(!outlives("pr-{number}", Source::PullRequest { base: None }, StageRole::Preview));
+        assert!(!outlives("preview", Source::PullRequest { base: None }, StageRole::Preview));
     }
 }

@@ -20,6 +20,7 @@ use crate::plan::card::{Card, CardState, StageRole, Trouble};
 use crate::plan::state::StageState;
 use judge::{Origin, Standing, Verdict};
 
+pub use judge::is_fixed;
 pub use removal::{protected, remove_stage, room_for};
 
 /// A schedule's look at every stage of every app that the rules' accounts keep.
@@ -59,7 +60,7 @@ pub async fn deleted(office: &Office, git_ref: &PushedRef) -> Result<Handled> {
         handled.notes.push(format!("no rule of offshoot.yml is about {git_ref}"));
     }
     for spot in &spots {
-        if judge::is_fixed(&spot.stage.rule) {
+        if is_fixed(&spot.stage.rule) {
             handled.notes.push(format!("stage {} has a name of its own and stays", spot.stage.name));
             continue;
         }
@@ -136,7 +137,7 @@ impl Sweeper<'_> {
         let Some((state, _)) = &planner.desk.state else { return Ok(Swept::Stays(None)) };
         let why = match self.verdict(state).await? {
             Verdict::Stays => return Ok(Swept::Stays(None)),
-            Verdict::OutOfSync(note) => return Ok(Swept::Stays(Some(note))),
+            Verdict::Noted(note) => return Ok(Swept::Stays(Some(note))),
             Verdict::Goes(why) => why,
         };
         let pull = state.pull;

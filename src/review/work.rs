@@ -122,8 +122,10 @@ fn is_settled(before: &Card, card: &Card) -> bool {
 
 /// The outputs as they are now, and the address among them.
 async fn tell_outputs(seat: &Seat, state: &crate::plan::state::StageState, card: &mut Card) -> Result<()> {
-    card.outputs = files::outputs_of(&seat.desk.aws, state).await?.into_iter().collect();
-    card.url = super::url::of(&card.outputs, seat.intent.app.url.as_deref());
+    let outputs = files::outputs_of(&seat.desk.aws, state).await?;
+    card.url = super::url::of(&outputs, seat.intent.app.url.as_deref());
+    // a card is read by everyone who reads the pull request
+    card.outputs = files::redacted(outputs);
     Ok(())
 }
 
@@ -192,8 +194,7 @@ async fn locked(board: &Board<'_>, mut seat: Seat, spot: &Spot, card: &mut Card,
         return Ok(());
     }
     card.state = CardState::Deploying;
-    board.put(card).await?;
-    board.comment().await?;
+    board.announce(card).await;
     deploy(board.office, seat, &stored, Freshness::JustPlanned, card, held, Prune::Keep).await
 }
 
@@ -234,7 +235,7 @@ fn outcome(card: &mut Card, applied: Applied, cancelled: Option<String>) {
     if began_all && card.state == CardState::Deployed {
         card.why = None;
     }
-    card.applied = Some(applied);
+    card.applied = Some(files::readable(applied));
 }
 
 /// Stacks that the app no longer names are kept without `--prune`: that is no failure.

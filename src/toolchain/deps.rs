@@ -161,7 +161,9 @@ async fn run_manager(
     let downloads = cache_dir.join("packages").join(request.trust.folder());
     std::fs::create_dir_all(&downloads).map_err(|source| Error::io(DOING, &downloads, source))?;
     // packages come from the network for code of any trust; their scripts do not run
-    let mut sandbox = Sandbox::open(request.sandbox, Trust::Trusted).await?;
+    // the package manager needs the network, also for strangers' packages: what it runs is ours, what it reads is theirs
+    let mode = if request.trust == Trust::Untrusted { SandboxMode::Required } else { request.sandbox };
+    let mut sandbox = Sandbox::open(mode, Trust::Trusted).await?;
     let mut env = clean_environment(home.path(), home.path(), &BTreeMap::new());
     let mut set = |name: &str, value: &Path| env.insert(name.to_owned(), value.display().to_string());
     set("NPM_CONFIG_CACHE", &downloads);

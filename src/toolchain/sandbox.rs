@@ -69,10 +69,12 @@ impl Sandbox {
         }
     }
 
-    /// Looks once per process whether bubblewrap works here.
+    /// Looks once per process whether bubblewrap works here. Code of strangers runs in it or not at all, whatever `mode`
+    /// says.
     pub async fn open(mode: SandboxMode, trust: Trust) -> Result<Self> {
         let network = if trust == Trust::Untrusted { Network::None } else { Network::Shared };
         let off = Sandbox { network, ..Sandbox::off() };
+        let mode = if trust == Trust::Untrusted { SandboxMode::Required } else { mode };
         if mode == SandboxMode::Off {
             return Ok(off);
         }
@@ -87,9 +89,8 @@ impl Sandbox {
                 "install bubblewrap and allow unprivileged user namespaces, or run in a pod that is itself a sandbox",
             ));
         }
-        let reach = if trust == Trust::Untrusted { " and with network" } else { "" };
-        let note = format!("The app runs without a sandbox{reach}: bubblewrap does not work on this machine.");
-        Ok(Sandbox { note: Some(note), ..off })
+        let note = "The app runs without a sandbox: bubblewrap does not work on this machine.";
+        Ok(Sandbox { note: Some(note.to_owned()), ..off })
     }
 
     /// A folder that a child may change.

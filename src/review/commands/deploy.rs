@@ -147,16 +147,17 @@ impl Deploy<'_> {
         };
         (card.trouble, card.why, card.run_url) = (None, None, office.settings.run_url.clone());
         card.state = CardState::Deploying;
-        self.board.put(&card).await?;
-        self.board.comment().await?;
+        self.board.announce(&card).await;
         let done = work::deploy(office, seat, &stored, Freshness::Stored, &mut card, held, self.prune).await;
         let result = match done {
             Ok(()) => StageResult { card, error: None },
             Err(error) if error.code() == "plan.stale" => return Err(Refusal::PlanAnew(error)),
             Err(error) => work::settle(&mut card, Some(error)),
         };
-        self.board.tell(std::slice::from_ref(&result)).await?;
-        Ok(Answer::of(Handled { stages: vec![result], ..Handled::default() }))
+        // what is deployed is deployed, told or not
+        let untold = self.board.tell(std::slice::from_ref(&result)).await.err();
+        let errors = untold.into_iter().collect();
+        Ok(Answer::of(Handled { stages: vec![result], errors, ..Handled::default() }))
     }
 
     /// The plan that was shown, if it still stands.

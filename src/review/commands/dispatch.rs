@@ -1,7 +1,5 @@
 //! A workflow that somebody started by hand: the same commands, for a stage instead of a pull request.
 
-use tokio_util::sync::CancellationToken;
-
 use super::all;
 use super::deploy::unless_lacking;
 use crate::command::{self, Command, Found, Target};
@@ -9,7 +7,6 @@ use crate::config::{ApplyRule, GitRef, Origin, Source, Stage};
 use crate::error::{Error, Result};
 use crate::forge::Actor;
 use crate::forge::event::PushedRef;
-use crate::git::{Limits, Mirror, Remote, Token, Wanted};
 use crate::names::Revision;
 use crate::pipeline::apply::{Freshness, Prune};
 use crate::pipeline::{self, As, kept};
@@ -125,13 +122,7 @@ async fn tip(office: &Office, git_ref: &GitRef) -> Result<Revision> {
             Error::failed("git.unknown_branch", doing, format!("{} has no such branch", office.repo))
                 .next("start the workflow on a branch that exists")
         }),
-        GitRef::Tag(tag) => {
-            let token = Token::new(office.github.git_token().await?);
-            let remote = Remote::parse(&office.settings.address)?.with_token(Some(token));
-            let cache = &office.tools.cache_dir;
-            let mirror = Mirror::open(cache, remote, Limits::default(), CancellationToken::new(), None)?;
-            mirror.resolve(&Wanted::Tag(tag.clone())).await
-        }
+        GitRef::Tag(tag) => push::tag_tip(office, tag).await,
         GitRef::PullRequest { .. } => Err(Error::bug("dispatch.pull", doing, "a workflow is started on a branch")),
     }
 }
@@ -164,8 +155,8 @@ pub(super) async fn deploy(ground: &Ground<'_>, spots: &[Spot], prune: Prune) ->
         let mut card = blank(ground, spot)?;
         let error = one(ground, spot, prune, &mut card).await.err();
         let result = work::settle(&mut card, error);
-        report::check(ground.office(), &result.card).await?;
-        report::deployment(ground.office(), &result.card).await?;
+        handled.errors.extend(report::check(ground.office(), &result.card).await.err());
+        handled.errors.extend(report::deployment(ground.office(), &result.card).await.err());
         handled.stages.push(result);
     }
     Ok(told(ground, spots, handled))

@@ -41,7 +41,7 @@ pub(super) async fn remove(ground: &Ground<'_>, spots: &[Spot]) -> Result<Answer
         if spot.stage.rule.protect == Protection::On {
             return Err(sweep::protected(stage));
         }
-        if ground.pull().is_some() && spot.role != StageRole::Preview {
+        if ground.pull().is_some() && spot.outlives_pull() {
             let what = "it is not the preview of this pull request";
             return Err(Error::refused("remove.not_preview", format!("removing stage {stage}"), what)
                 .next(format!("type it in a shell: offshoot remove --app {} --stage {stage}", spot.app.name)));
@@ -60,8 +60,8 @@ pub(super) async fn remove(ground: &Ground<'_>, spots: &[Spot]) -> Result<Answer
         if failed {
             result.card.state = CardState::RemoveFailed;
         }
-        ground.tell(&seat, &result).await?;
-        answer = answer.and(Answer::of(Handled { stages: vec![result], ..Handled::default() }));
+        let errors = ground.tell(&seat, &result).await.err().into_iter().collect();
+        answer = answer.and(Answer::of(Handled { stages: vec![result], errors, ..Handled::default() }));
     }
     Ok(answer)
 }
@@ -228,7 +228,7 @@ async fn resume(ground: &Ground<'_>, spot: &Spot) -> Result<Answer> {
     let mut card = card(ground, spot, &seat).await?;
     card.state = if files::is_failure(&applied) { CardState::DeployFailed } else { CardState::Deployed };
     (card.trouble, card.why) = (None, Some("the run that was killed went on".to_owned()));
-    card.applied = Some(applied);
+    card.applied = Some(files::readable(applied));
     card.updated = pipeline::now();
     let result = StageResult { card, error: None };
     ground.tell(&seat, &result).await?;

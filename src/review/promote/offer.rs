@@ -84,9 +84,9 @@ impl Offer<'_> {
             untold.into_iter().for_each(|note| office.tools.teller.note(note));
         }
         result.card.why.get_or_insert_with(|| self.what.clone());
-        self.ground.tell(&home_seat, &result).await?;
+        let errors = self.ground.tell(&home_seat, &result).await.err().into_iter().collect();
         let said = result.card.applied.as_ref().map(|applied| markdown::applied(applied, PLAN_CHARS));
-        let mut answer = Answer::of(Handled { stages: vec![result], ..Handled::default() });
+        let mut answer = Answer::of(Handled { stages: vec![result], errors, ..Handled::default() });
         answer.said.extend(said.filter(|_| !self.ground.is_own(self.spot)));
         Ok(answer)
     }

@@ -30,7 +30,7 @@ pub(super) enum Standing {
 pub(super) enum Verdict {
     Stays,
     /// It stays, and people should know this.
-    OutOfSync(String),
+    Noted(String),
     /// It is to be removed, and why.
     Goes(String),
 }
@@ -54,7 +54,7 @@ pub(super) fn origin(state: &StageState, rule: &StageRule) -> Origin {
 }
 
 /// The rule gives one name, whatever it is made from.
-pub(super) fn is_fixed(rule: &StageRule) -> bool {
+pub fn is_fixed(rule: &StageRule) -> bool {
     !rule.name.contains('{')
 }
 
@@ -71,7 +71,11 @@ pub(super) fn verdict(state: &StageState, rule: &StageRule, standing: &Standing,
         return in_sync(state, standing);
     }
     match standing {
-        Standing::Pull(number, None) => Verdict::Goes(format!("pull request #{number} does not exist any more")),
+        // nobody can delete a pull request: it is the token that does not see it
+        Standing::Pull(number, None) => Verdict::Noted(format!(
+            "stage {} of {} stays: pull request #{number}, which it was made for, cannot be seen with this token",
+            state.stage, state.app
+        )),
         Standing::Pull(number, Some(PullState::Closed)) => Verdict::Goes(format!("pull request #{number} was closed")),
         Standing::Pull(number, Some(PullState::Merged)) => Verdict::Goes(format!("pull request #{number} was merged")),
         Standing::Gone(what) => Verdict::Goes(format!("{what} does not exist any more")),
@@ -97,7 +101,7 @@ fn in_sync(state: &StageState, standing: &Standing) -> Verdict {
     let Standing::Alive(Some((branch, tip))) = standing else { return Verdict::Stays };
     let Some(revision) = state.revision.as_deref().filter(|r| *r != tip.as_str()) else { return Verdict::Stays };
     let short = revision.get(..8).unwrap_or(revision);
-    Verdict::OutOfSync(format!(
+    Verdict::Noted(format!(
         "stage {} of {} runs {short}, and {branch} is at {}: it is out of sync",
         state.stage,
         state.app,
@@ -143,7 +147,8 @@ mod tests {
         assert_eq!(of(Standing::Pull(42, Some(PullState::Open))), Verdict::Stays);
         assert_eq!(of(Standing::Pull(42, Some(PullState::Closed))), goes("pull request #42 was closed"));
         assert_eq!(of(Standing::Pull(42, Some(PullState::Merged))), goes("pull request #42 was merged"));
-        assert_eq!(of(Standing::Pull(42, None)), goes("pull request #42 does not exist any more"));
+        let unseen = "stage it of notes stays: pull request #42, which it was made for, cannot be seen with this token";
+        assert_eq!(of(Standing::Pull(42, None)), Verdict::Noted(unseen.to_owned()));
     }
 
     #[test]
@@ -172,7 +177,7 @@ mod tests {
     fn a_stage_behind_its_branch_is_told() {
         let tip = Revision::new("fedcba9876543210fedcba9876543210fedcba98");
         let ahead = Standing::Alive(Some(("main".into(), tip)));
-        let Verdict::OutOfSync(note) = verdict(&state(None), &prod(), &ahead, NOW) else { panic!("it is in sync") };
+        let Verdict::Noted(note) = verdict(&state(None), &prod(), &ahead, NOW) else { panic!("it is in sync") };
         assert_eq!(note, "stage it of notes runs 01234567, and main is at fedcba98: it is out of sync");
         let same = Standing::Alive(Some(("main".into(), state(None).revision.unwrap().into())));
         assert_eq!(verdict(&state(None), &prod(), &same, NOW), Verdict::Stays);

@@ -28,7 +28,11 @@ pub async fn remove_stage(office: &Office, seat: &Seat, held: &Held, card: &mut 
     (card.plan, card.planned, card.trouble) = (None, None, None);
     (card.url, card.expires, card.live_url) = (None, None, None);
     card.outputs.clear();
-    report::retired(office, card).await
+    // what is gone is gone, told or not
+    if let Err(error) = report::retired(office, card).await {
+        office.tools.teller.note(format!("that {} is gone could not be told: {error}", card.stage));
+    }
+    Ok(())
 }
 
 /// Errors when a protected stage would be removed.
