@@ -57,6 +57,12 @@ impl GitHub {
         }
     }
 
+    /// Whether we have reacted so, in this run or in an earlier one.
+    pub async fn has_reacted(&self, comment: u64, reaction: Reaction) -> Result<bool> {
+        let ask = Ask::new(format!("looking at the reactions to comment {comment} of {}", self.repo), WRITE);
+        Ok(self.find_reaction(&ask, comment, word(reaction)).await?.is_some())
+    }
+
     async fn find_reaction(&self, ask: &Ask, comment: u64, content: &str) -> Result<Option<u64>> {
         let us = match self.memory().us() {
             Some(us) => us,

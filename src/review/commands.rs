@@ -193,7 +193,7 @@ pub async fn button(
         return Ok(Handled::note(format!("{} is not a person: they press no buttons", by.login)));
     }
     let Some((app, stage)) = external_id.split_once('/') else {
-        return Ok(Handled::note(format!("the check {external_id} is not one of ours")));
+        return Ok(Handled::note("the button is not under a check of ours"));
     };
     let on = Target { app: Some(app.to_owned()), stage: Some(stage.to_owned()) };
     // a deploy button stands for the plan that its check showed: `deploy:1a2b3c4d5e6f`

@@ -172,22 +172,7 @@ impl World {
     /// Waits until something is so.
     #[track_caller]
     pub fn until(&self, what: &str, so: impl Fn(&FakeAws) -> bool) {
-        loop {
-            // only requests change anything: the next one is waited for, then it is looked at again
-            let (sender, moved) = std::sync::mpsc::channel();
-            self.aws.after(
-                self.aws.journal().len() + 1,
-                |_| true,
-                move || {
-                    let _ = sender.send(());
-                },
-            );
-            if so(&self.aws) {
-                return;
-            }
-            let waited = moved.recv_timeout(std::time::Duration::from_secs(30));
-            assert!(waited.is_ok() || so(&self.aws), "it never came to this: {what}\n{}", self.aws.told());
-        }
+        until(&self.aws, what, so);
     }
 
     /// The stage's state object in the bucket, where there is one.
@@ -220,6 +205,27 @@ impl World {
         let running = self.start(line);
         pid.set(running.id()).expect("set once");
         running
+    }
+}
+
+/// Waits until something is so in AWS.
+#[track_caller]
+pub fn until(aws: &FakeAws, what: &str, so: impl Fn(&FakeAws) -> bool) {
+    loop {
+        // only requests change anything: the next one is waited for, then it is looked at again
+        let (sender, moved) = std::sync::mpsc::channel();
+        aws.after(
+            aws.journal().len() + 1,
+            |_| true,
+            move || {
+                let _ = sender.send(());
+            },
+        );
+        if so(aws) {
+            return;
+        }
+        let waited = moved.recv_timeout(std::time::Duration::from_secs(30));
+        assert!(waited.is_ok() || so(aws), "it never came to this: {what}\n{}", aws.told());
     }
 }
 

@@ -51,9 +51,18 @@ pub(super) fn joined(parts: &[String]) -> String {
     out
 }
 
-/// Whether an earlier run has said all there is to say.
+/// Whether an earlier run has said all there is to say: in words, or, where it was done without any, by its reaction.
 pub(super) async fn is_answered(office: &Office, number: u64, to: &To) -> Result<bool> {
-    Ok(office.settings.commenting == Commenting::On && found(office, number, to).await?.is_some())
+    if office.settings.commenting == Commenting::Off {
+        return Ok(false);
+    }
+    if found(office, number, to).await?.is_some() {
+        return Ok(true);
+    }
+    match to {
+        To::Comment(id) => office.github.has_reacted(*id, Reaction::Rocket).await,
+        To::Button(_) => Ok(false),
+    }
 }
 
 /// Only what we wrote ourselves counts: a stranger could write the marker too.

@@ -150,6 +150,11 @@ impl CiWorld {
         self.commit(REPO, branch, files)
     }
 
+    /// The same in another repository.
+    pub fn push_files_to(&self, repo: &str, branch: &str, files: &[(&str, &str)]) -> String {
+        self.commit(repo, branch, files)
+    }
+
     fn commit(&self, repo: &str, branch: &str, files: &[(&str, &str)]) -> String {
         let git = git2::Repository::open(self.forge.bare(repo)).expect("the repository");
         let tip = |name: &str| git.find_reference(&format!("refs/heads/{name}")).ok()?.peel_to_commit().ok();
@@ -190,6 +195,27 @@ impl CiWorld {
     pub fn pull(&self, branch: &str, app: impl Fn(&str) -> App) -> u64 {
         self.push(branch, app);
         self.forge.open(branch, "main", "ana")
+    }
+
+    /// A fork of a stranger's with all of `main`, and a pull request from its branch `patch`.
+    pub fn fork(&self, app: impl Fn(&str) -> App) -> u64 {
+        let fork = "stranger/notes";
+        self.forge.fork(REPO, fork, self.forge.bare(fork));
+        let copied = Command::new("git")
+            .args(["push", "-q"])
+            .arg(self.forge.bare(fork))
+            .arg("refs/heads/main:refs/heads/main")
+            .current_dir(self.forge.bare(REPO))
+            .status();
+        assert!(copied.expect("git").success());
+        self.push_to(fork, "patch", app);
+        self.forge.open("stranger:patch", "main", "stranger")
+    }
+
+    /// The head of a pull request.
+    pub fn head_of(&self, number: u64) -> String {
+        let state = self.forge.state();
+        state.pulls.iter().find(|p| p.number == number).expect("the pull request").head_sha.clone()
     }
 
     /// A job for this event, ready to start.
@@ -236,6 +262,18 @@ impl CiWorld {
     /// The job of a comment runs (again).
     pub fn heard(&self, number: u64, comment: u64, login: &str) -> Ended {
         self.run("issue_comment", &self.forge.event_comment(number, comment, "created", login))
+    }
+
+    /// Puts an object of the app's stages into the bucket.
+    pub fn put_object(&self, name: &str, value: &Value) {
+        let key = format!("offshoot/127.0.0.1/{REPO}/notes/{name}");
+        self.aws.put_object(super::BUCKET, &key, value.to_string());
+    }
+
+    /// Waits until something is so.
+    #[track_caller]
+    pub fn until(&self, what: &str, so: impl Fn(&FakeAws) -> bool) {
+        super::until(&self.aws, what, so);
     }
 
     /// The comments of ours with the sticky marker.
