@@ -95,7 +95,7 @@ const TABLE: &[Usage] = &[
         "approve",
         "COMMIT",
         Who::Writers,
-        "approve 1a2b3c4",
+        "approve 1a2b3c4d5e6f708192a3b4c5d6e7f8091a2b3c4d",
         "Lets the code of a fork run, at exactly that commit of the pull request.",
     ),
     usage("remove", "[stage]", Who::Deployers, "remove", "Removes the preview of the pull request."),

@@ -160,6 +160,11 @@ pub struct StageRule {
 }
 
 impl StageRule {
+    /// It gives one name, whatever it is made from.
+    pub fn is_fixed(&self) -> bool {
+        !self.name.contains('{')
+    }
+
     /// A rule with every default.
     pub fn new(name: impl Into<String>, source: Source) -> Self {
         StageRule {

@@ -187,7 +187,7 @@ mod tests {
         insta::assert_snapshot!(told(451, r#"{"message":"Repository access blocked"}"#), @r"
     Failed forge.refused
     commenting on pull request #7 of acme/notes: GitHub answered with status 451: Repository access blocked
-    → -
+    → run it again; if it stays, look at what GitHub, or a proxy on the way, says about this status
 ");
     }
 }

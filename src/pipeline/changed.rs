@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::Tools;
 use super::checkout::{Kind, Tree};
 use super::stage::{Intent, Source};
+use crate::config::App;
 use crate::config::Prune;
 use crate::error::{Error, Result};
 use crate::names::{AccountId, Digest, Region};
@@ -90,7 +91,7 @@ pub fn changed(intent: &Intent, tree: &Tree, account: &AccountId, region: &Regio
 /// Digest of everything that decides what the stage becomes, whatever machine looks: nothing is checked out for it, and
 /// neither Node nor what happens to be installed is in it. Where a stage's state has the same, not even a synth is needed.
 pub fn content_key(intent: &Intent, account: &AccountId, region: &Region) -> Result<String> {
-    let content = if reads_all(intent) { tree_id(intent, Path::new(""))? } else { inputs(intent)? };
+    let content = if reads_all(&intent.app) { tree_id(intent, Path::new(""))? } else { inputs(intent)? };
     let rule = &intent.stage.rule;
     let beyond = serde_json::to_string(&(&rule.tags, rule.prune == Prune::Always)).map_err(not_told)?;
     let parts = [
@@ -123,11 +124,17 @@ fn not_told(error: serde_json::Error) -> Error {
 
 /// The content that counts: the whole tree, or, where the app names its `inputs`, those and the app's own folder.
 fn content(intent: &Intent, tree: &Tree) -> Result<String> {
-    if reads_all(intent) || tree.dirty { Ok(tree.content.clone()) } else { inputs(intent) }
+    if reads_all(&intent.app) || tree.dirty { Ok(tree.content.clone()) } else { inputs(intent) }
 }
 
-fn reads_all(intent: &Intent) -> bool {
-    intent.app.inputs.is_empty() || intent.app.path.as_os_str().is_empty()
+fn reads_all(app: &App) -> bool {
+    app.inputs.is_empty() || app.path.as_os_str().is_empty()
+}
+
+/// Whether a change of any of these files (from the root of the repository) can be a change of the app.
+pub fn concerns(app: &App, files: &[String]) -> bool {
+    let paths = paths(app);
+    reads_all(app) || files.iter().any(|file| paths.iter().any(|path| Path::new(file).starts_with(path)))
 }
 
 /// The git id of a file or folder of the commit; empty where there is none.
@@ -139,8 +146,8 @@ fn tree_id(intent: &Intent, path: &Path) -> Result<String> {
     Ok(found?.unwrap_or_default())
 }
 
-fn inputs(intent: &Intent) -> Result<String> {
-    let app = &intent.app;
+/// Files and folders that the app is made from, where it says so by its `inputs`.
+fn paths(app: &App) -> Vec<PathBuf> {
     let fixed = app.inputs.iter().map(|glob| {
         let folders = glob.split('/').take_while(|part| !part.contains(['*', '?', '[', '{']));
         folders.collect::<PathBuf>()
@@ -154,9 +161,12 @@ fn inputs(intent: &Intent) -> Result<String> {
         "tsconfig.json",
         "tsconfig.base.json",
     ];
-    let paths = fixed.chain(shared.iter().map(PathBuf::from)).chain([app.path.clone()]);
+    fixed.chain(shared.iter().map(PathBuf::from)).chain([app.path.clone()]).collect()
+}
+
+fn inputs(intent: &Intent) -> Result<String> {
     let mut ids = Vec::new();
-    for path in paths {
+    for path in paths(&intent.app) {
         ids.push(format!("{}={}", path.display(), tree_id(intent, &path)?));
     }
     Ok(ids.join("\n"))

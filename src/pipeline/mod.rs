@@ -262,6 +262,9 @@ async fn keep(home: &Home, stage: &str, revision: &str, zip: Vec<u8>) -> Result<
 /// Keeps the assembly of a plan that somebody else may execute later, from another machine: what they deploy can be
 /// gone back to only if it is there.
 pub async fn keep_planned(home: &Home, stage: &str, digest: &str, made: &Synthesized) -> Result<()> {
+    if home.has_planned(stage, digest).await? {
+        return Ok(());
+    }
     home.put_planned(stage, digest, pack(made).await?).await
 }
 

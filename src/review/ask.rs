@@ -16,6 +16,8 @@ pub struct Asked<'a> {
     /// `/offshoot`, or as configured.
     pub prefix: String,
     pub about: About,
+    /// The beginning of the digest of the plan that the pressed button stood for.
+    pub plan: Option<String>,
 }
 
 impl Asked<'_> {
@@ -27,6 +29,11 @@ impl Asked<'_> {
     /// Whether what was shown at that moment (RFC 3339) could be seen by who asks; a moment that cannot be read could not.
     pub fn saw(&self, shown: &str) -> bool {
         could_see(shown, &self.at)
+    }
+
+    /// Whether a plan is the one that the button stood for; a comment stands for what was shown, see [`Self::saw`].
+    pub fn means(&self, digest: &str) -> bool {
+        self.plan.as_deref().is_none_or(|pressed| digest.starts_with(pressed))
     }
 }
 

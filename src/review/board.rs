@@ -2,13 +2,16 @@
 
 use std::sync::Mutex;
 
+use tokio::sync::OnceCell;
+
 use super::seat::{Room, Seat};
 use super::spot::Spot;
 use super::{Code, Office, StageResult, report, spot};
 use crate::aws::home::Home;
-use crate::error::Result;
+use crate::config::App;
+use crate::error::{Error, Result};
 use crate::forge::{Origin, Pull};
-use crate::pipeline::As;
+use crate::pipeline::{As, changed};
 use crate::plan::card::{Card, CardState};
 
 /// All stages of a pull request, with what is known of them in this run.
@@ -18,7 +21,12 @@ pub struct Board<'a> {
     pub pull: &'a Pull,
     pub spots: Vec<Spot>,
     places: Vec<Mutex<Place>>,
+    /// The files that the pull request changes; nothing where there are more than the forge tells.
+    files: OnceCell<Option<Vec<String>>>,
 }
+
+/// The forge tells no more changed files of a pull request.
+const MOST_FILES: usize = 3_000;
 
 #[derive(Default)]
 struct Place {
@@ -35,7 +43,19 @@ impl<'a> Board<'a> {
     pub fn new(office: &'a Office, room: &'a Room, pull: &'a Pull) -> Result<Board<'a>> {
         let spots = spot::of_pull(office, room, pull)?;
         let places = spots.iter().map(|_| Mutex::default()).collect();
-        Ok(Board { office, room, pull, spots, places })
+        Ok(Board { office, room, pull, spots, places, files: OnceCell::new() })
+    }
+
+    /// Whether the pull request can change anything of the app: in a repository of many apps the others cost nothing.
+    pub async fn touches(&self, app: &App) -> Result<bool> {
+        if changed::concerns(app, &[]) {
+            return Ok(true);
+        }
+        let files = self.files.get_or_try_init(|| async {
+            let files = self.office.github.changed_files(self.pull.number).await?;
+            Ok::<_, Error>(Some(files).filter(|files| files.len() < MOST_FILES))
+        });
+        Ok(files.await?.as_ref().is_none_or(|files| changed::concerns(app, files)))
     }
 
     /// A stage's card as it begins on this pull request.

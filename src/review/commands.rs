@@ -61,7 +61,7 @@ pub async fn comment(
         Found::Commands(commands) => {
             let pull = pull::get(office, number).await?;
             let about = About::Pull(Box::new(pull));
-            let asked = Asked { office, by, at: comment.created.clone(), prefix, about };
+            let asked = Asked { office, by, at: comment.created.clone(), prefix, about, plan: None };
             all(&asked, &commands).await
         }
     };
@@ -196,7 +196,12 @@ pub async fn button(
         return Ok(Handled::note("the button is not under a check of ours"));
     };
     let on = Target { app: Some(app.to_owned()), stage: Some(stage.to_owned()) };
-    let command = match identifier {
+    // a deploy button stands for the plan that its check showed: `deploy:1a2b3c4d5e6f`
+    let (pressed, plan) = match identifier.split_once(':') {
+        Some((pressed, plan)) => (pressed, Some(plan.to_owned())),
+        None => (identifier, None),
+    };
+    let command = match pressed {
         "deploy" => Command::Deploy { on, prune: false },
         "cancel" => Command::Cancel { on },
         "plan" | "" | "rerequested" => Command::Plan { on },
@@ -209,7 +214,7 @@ pub async fn button(
     };
     let number = pull.number;
     let prefix = trust::prefix(office).await?;
-    let asked = Asked { office, by, at: pipeline::now(), prefix, about: About::Pull(Box::new(pull)) };
+    let asked = Asked { office, by, at: pipeline::now(), prefix, about: About::Pull(Box::new(pull)), plan };
     let answer = all(&asked, std::slice::from_ref(&command)).await;
     let name = Digest::of_parts([identifier, external_id, revision.as_str(), by.login.as_str()]);
     told(office, number, &To::Button(name.short().to_owned()), answer).await

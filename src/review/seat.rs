@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::Office;
 use crate::aws::lock::StageLock;
 use crate::config::{self, App, GitRef, Stage};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::names::Revision;
 use crate::pipeline::apply::{Freshness, Order, Prune, Recover, Wait};
 use crate::pipeline::event::{About, Event, Place};
@@ -135,6 +135,8 @@ impl Seat {
         held: &Held,
         prune: Prune,
     ) -> Result<Applied> {
+        // asked again: another new stage may have found the same room meanwhile, and commands come this way alone
+        self.has_room().await?;
         let order = self.order(held.run.clone(), freshness, approval, prune);
         let tools = self.cancellable(office);
         let watching = self.watch(held, tools.stop.begin_nothing.clone());
@@ -149,6 +151,32 @@ impl Seat {
             }
         }
         Ok(applied)
+    }
+
+    /// Errors (`stage.limit`): the rule's stages are as many as it allows, and this one is not among them.
+    pub async fn has_room(&self) -> Result<()> {
+        let rule = &self.intent.stage.rule;
+        let Some(limit) = rule.limit.filter(|_| self.desk.state.is_none()) else { return Ok(()) };
+        let mut others = Vec::new();
+        for name in self.desk.home.stages().await? {
+            let same = self.intent.config.stage_existing(&name, None).is_ok_and(|stage| stage.rule.name == rule.name);
+            if same && name == self.stage() {
+                return Ok(());
+            }
+            if same {
+                others.push(name);
+            }
+        }
+        if (others.len() as u64) < u64::from(limit) {
+            return Ok(());
+        }
+        others.sort();
+        Err(Error::refused(
+            "stage.limit",
+            format!("making room for stage {}", self.stage()),
+            format!("the rule `{}` allows {limit} at a time, and there are {}", rule.name, others.join(", ")),
+        )
+        .next("remove one of them (close its pull request, or type the remove command there), or raise `limit`"))
     }
 
     /// The tools with a stop of the stage's own: cancelling one stage leaves the others alone.

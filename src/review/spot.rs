@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use super::Office;
 use super::seat::Room;
-use super::{Office, sweep};
 use crate::config::{App, ApplyRule, Config, GitRef, Protection, Source, Stage};
 use crate::error::Result;
 use crate::forge::{Origin, Pull};
@@ -26,7 +26,7 @@ impl Spot {
     /// A pull request from `develop` shows the stage of `develop`: a stage with a name of its own, and no preview.
     pub fn outlives_pull(&self) -> bool {
         self.role == StageRole::Target
-            || (sweep::is_fixed(&self.stage.rule) && !matches!(self.stage.rule.source, Source::PullRequest { .. }))
+            || (self.stage.rule.is_fixed() && !matches!(self.stage.rule.source, Source::PullRequest { .. }))
     }
 }
 

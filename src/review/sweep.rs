@@ -20,8 +20,7 @@ use crate::plan::card::{Card, CardState, StageRole, Trouble};
 use crate::plan::state::StageState;
 use judge::{Origin, Standing, Verdict};
 
-pub use judge::is_fixed;
-pub use removal::{protected, remove_stage, room_for};
+pub use removal::{protected, remove_stage};
 
 /// A schedule's look at every stage of every app that the rules' accounts keep.
 pub async fn sweep(office: &Office) -> Result<Handled> {
@@ -60,7 +59,7 @@ pub async fn deleted(office: &Office, git_ref: &PushedRef) -> Result<Handled> {
         handled.notes.push(format!("no rule of offshoot.yml is about {git_ref}"));
     }
     for spot in &spots {
-        if is_fixed(&spot.stage.rule) {
+        if spot.stage.rule.is_fixed() {
             handled.notes.push(format!("stage {} has a name of its own and stays", spot.stage.name));
             continue;
         }

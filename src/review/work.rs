@@ -3,7 +3,7 @@
 use super::board::Board;
 use super::seat::{Held, Seat};
 use super::spot::Spot;
-use super::{Office, StageResult, approvals, report, sweep};
+use super::{Office, StageResult, approvals, report};
 use crate::config::{ApplyRule, Drafts};
 use crate::error::{Class, Error, Result};
 use crate::forge::{PullState, Readiness};
@@ -61,6 +61,12 @@ async fn work(board: &Board<'_>, spot: &Spot, aim: Aim, card: &mut Card) -> Resu
     if seat.is_untouched()? {
         return untouched(&seat, card, before).await;
     }
+    let lives = spot.role == StageRole::Preview && seat.desk.state.is_some();
+    if aim == Aim::Rule && !lives && !board.touches(&spot.app).await? {
+        card.state = CardState::Unchanged;
+        card.why = Some("the pull request changes nothing that the app is made from".to_owned());
+        return Ok(());
+    }
     // a check that already says how this commit is does not go back to being worked on
     if before.as_ref().is_none_or(|b| b.head != card.head) {
         report::check(board.office, card).await?;
@@ -68,7 +74,7 @@ async fn work(board: &Board<'_>, spot: &Spot, aim: Aim, card: &mut Card) -> Resu
     if !at_once {
         return plan(board, &seat, spot, card, before.as_ref()).await.map(|_| ());
     }
-    sweep::room_for(board.office, &seat, spot).await?;
+    seat.has_room().await?;
     let held = seat.lock(board.office, "deploy").await?;
     let done = locked(board, seat, spot, card, &held).await;
     held.lock.release().await;

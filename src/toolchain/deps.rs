@@ -177,7 +177,12 @@ async fn run_manager(
         set("NPM_CONFIG_USERCONFIG", &copy);
     }
     sandbox = sandbox.writable(root).writable(&downloads).writable(home.path());
-    let args: Vec<OsString> = manager.args.iter().map(OsString::from).collect();
+    let mut args: Vec<OsString> = manager.args.iter().map(OsString::from).collect();
+    if request.trust == Trust::Untrusted {
+        // both are code of the repository, which would run here with the network
+        env.insert("YARN_IGNORE_PATH".to_owned(), "1".to_owned());
+        args.extend((manager.program == "pnpm").then(|| "--ignore-pnpmfile".into()));
+    }
     let job = Job {
         program,
         args,

@@ -25,6 +25,10 @@ impl Home {
         self.delete(&key(stage, revision)).await
     }
 
+    pub async fn has_planned(&self, stage: &str, digest: &str) -> Result<bool> {
+        Ok(!self.list(&planned_key(stage, digest)).await?.is_empty())
+    }
+
     /// The assembly of a plan, by the plan's digest, until the plan is executed or another one is.
     pub async fn put_planned(&self, stage: &str, digest: &str, zip: Vec<u8>) -> Result<()> {
         // what has the same digest is the same

@@ -92,8 +92,10 @@ fn actor(environment: &Environment) -> Actor {
 /// token that may only read, so that nothing can be planned, nor said on the pull request.
 pub fn has_no_rights(event: &ForgeEvent, environment: &Environment) -> bool {
     let ForgeEvent::Pull { pull, .. } = event else { return false };
+    // GitHub treats Dependabot's own branches as those of a fork
+    let is_distrusted = pull.origin() != Origin::Own || environment.actor.as_deref() == Some("dependabot[bot]");
     environment.event_name == "pull_request"
-        && pull.origin() != Origin::Own
+        && is_distrusted
         && environment.id_token.is_none()
         && environment.aws == AwsCredentials::None
         && matches!(environment.auth, Auth::Token(_))
@@ -113,6 +115,13 @@ pub fn what_a_maintainer_does(event: &ForgeEvent) -> Vec<String> {
     );
     if *action == PullAction::Closed {
         return vec![format!("{first} If it had a preview stage, the job of the next schedule or command removes it.")];
+    }
+    if pull.origin() == Origin::Own {
+        let next = "Somebody who may write comments `/offshoot plan` on the pull request: a job on issue_comment, which has the rights, plans it.";
+        let first = format!(
+            "Pull request #{number} is Dependabot's: GitHub gives this job no secrets, no AWS identity and a token that may only read, so nothing was planned."
+        );
+        return vec![first, next.to_owned()];
     }
     let next = format!(
         "A maintainer reads the code and then comments `/offshoot approve {}` on the pull request: a job on issue_comment, which has the rights, plans that commit. A new push needs a new approval.",
@@ -220,6 +229,7 @@ mod tests {
         assert!(has_no_rights(&pull(Some("stranger")), &environment(&[])));
         assert!(has_no_rights(&pull(None), &environment(&[])));
         assert!(!has_no_rights(&pull(Some("acme")), &environment(&[])));
+        assert!(has_no_rights(&pull(Some("acme")), &environment(&[("GITHUB_ACTOR", "dependabot[bot]")])));
         assert!(!has_no_rights(&pull(Some("stranger")), &environment(&[("GITHUB_EVENT_NAME", "pull_request_target")])));
         assert!(!has_no_rights(&pull(Some("stranger")), &environment(&[("AWS_ACCESS_KEY_ID", "1")])));
         insta::assert_snapshot!(what_a_maintainer_does(&pull(Some("stranger"))).join("\n"), @r"

@@ -239,6 +239,7 @@ pub(super) async fn shown(
         base_stands(ground, &now, &card, &doing).await?;
     }
     let seen = card.planned.as_deref().is_some_and(|planned| ground.asked.saw(planned));
+    let seen = seen && ground.asked.means(&plan.digest);
     if !seen {
         let what = "the plan that is shown was made after this was written";
         return Err(Refusal::Plain(Error::refused("plan.newer", doing, what).next(again)));

@@ -38,7 +38,7 @@ pub async fn dispatch(
     };
     commands.iter_mut().for_each(|command| name(command, stage));
     let about = about(office, stage, git_ref).await?;
-    let asked = Asked { office, by, at: pipeline::now(), prefix, about };
+    let asked = Asked { office, by, at: pipeline::now(), prefix, about, plan: None };
     let answer = all(&asked, &commands).await;
     let mut handled = answer.handled;
     // why something was not done is told as the error that it is

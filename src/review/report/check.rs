@@ -13,6 +13,9 @@ use crate::review::Office;
 /// The forge takes 64 KiB of a remark; nobody reads more than this.
 const MESSAGE_CHARS: usize = 8_000;
 
+/// So many digits name a plan in a button, whose identifier has room for 20 characters.
+const DIGEST_DIGITS: usize = 12;
+
 /// Brings the check of a stage to what its card says, on `card.head`.
 pub async fn check(office: &Office, card: &Card) -> Result<()> {
     office.github.put_check(&as_check(card)).await?;
@@ -30,7 +33,7 @@ fn as_check(card: &Card) -> Check {
         summary: check_summary(card),
         text: None,
         annotations: card.trouble.iter().filter(|_| state == CheckState::Failure).filter_map(annotation).collect(),
-        buttons: buttons(card).into_iter().map(Press::button).collect(),
+        buttons: buttons(card).into_iter().map(|press| press.button(card)).collect(),
         details_url: web(card.run_url.as_deref()),
     }
 }
@@ -94,13 +97,19 @@ enum Press {
 }
 
 impl Press {
-    fn button(self) -> Button {
+    fn button(self, card: &Card) -> Button {
         let (label, description, identifier) = match self {
             Press::Plan => ("Plan", "Plan this commit again", "plan"),
             Press::Deploy => ("Deploy", "Execute exactly this plan", "deploy"),
             Press::Cancel => ("Cancel", "Ask the run to begin nothing new", "cancel"),
         };
-        Button { label: label.to_owned(), description: description.to_owned(), identifier: identifier.to_owned() }
+        let mut identifier = identifier.to_owned();
+        // whoever presses it means the plan that they see, not one that is made meanwhile
+        if let (Press::Deploy, Some(plan)) = (self, &card.plan) {
+            identifier.push(':');
+            identifier.push_str(plan.digest.get(..DIGEST_DIGITS).unwrap_or(&plan.digest));
+        }
+        Button { label: label.to_owned(), description: description.to_owned(), identifier }
     }
 }
 
@@ -147,7 +156,7 @@ mod tests {
             .collect();
         insta::assert_snapshot!(lines.join("\n"), @"
         Unchanged: Neutral [plan]
-        Planned: Success [plan deploy]
+        Planned: Success [plan deploy:1a2b3c4d5e6f]
         NeedsApproval: ActionRequired [plan]
         NeedsTrust: ActionRequired []
         Planning: InProgress [cancel]
@@ -170,7 +179,8 @@ mod tests {
 
     #[test]
     fn buttons_fit_what_the_forge_takes() {
-        for button in [Press::Plan, Press::Deploy, Press::Cancel].map(Press::button) {
+        let card = planned(CardState::Planned);
+        for button in [Press::Plan, Press::Deploy, Press::Cancel].map(|press| press.button(&card)) {
             assert!(button.label.chars().count() <= 20, "{button:?}");
             assert!(button.description.chars().count() <= 40, "{button:?}");
             assert!(button.identifier.chars().count() <= 20, "{button:?}");

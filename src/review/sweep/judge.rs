@@ -48,14 +48,9 @@ pub(super) fn origin(state: &StageState, rule: &StageRule) -> Origin {
         return Origin::Ref(GitRef::Tag(tag.to_owned()));
     }
     match &rule.source {
-        Source::Branch(name) if is_fixed(rule) && is_plain(name) => Origin::Ref(GitRef::Branch(name.as_str().into())),
+        Source::Branch(name) if rule.is_fixed() && is_plain(name) => Origin::Ref(GitRef::Branch(name.as_str().into())),
         _ => Origin::Unknown,
     }
-}
-
-/// The rule gives one name, whatever it is made from.
-pub fn is_fixed(rule: &StageRule) -> bool {
-    !rule.name.contains('{')
 }
 
 fn is_plain(pattern: &str) -> bool {
@@ -64,7 +59,7 @@ fn is_plain(pattern: &str) -> bool {
 
 /// Decides. Protected stages stay; stages with a name of their own stay when their branch is gone.
 pub(super) fn verdict(state: &StageState, rule: &StageRule, standing: &Standing, now: &str) -> Verdict {
-    if rule.protect == Protection::On || is_fixed(rule) {
+    if rule.protect == Protection::On || rule.is_fixed() {
         if rule.protect == Protection::Off && is_over(state, now) {
             return Verdict::Goes(over(state));
         }

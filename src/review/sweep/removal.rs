@@ -1,4 +1,4 @@
-//! Takes a stage away for good, or finds room for a new one: what removal, expiry and limits have in common.
+//! Takes a stage away for good: what removal by command, by a closed pull request and by expiry have in common.
 
 use crate::config::Protection;
 use crate::error::{Error, Result};
@@ -7,7 +7,6 @@ use crate::pipeline::{self, apply};
 use crate::plan::card::{Card, CardState};
 use crate::plan::outcome::{Applied, Ended, StackOutcome};
 use crate::review::seat::{Held, Seat};
-use crate::review::spot::Spot;
 use crate::review::{Office, report};
 
 /// Removes the stage under its lock: stacks, what is kept, deployments; the card says how it ended. Buckets with objects
@@ -71,32 +70,6 @@ fn unfinished(applied: &Applied) -> Error {
         format!("{count} still there: {}", left.join(", ")),
     )
     .next("correct what is named there, then remove it again")
-}
-
-/// Errors (`stage.limit`): the rule's stages are as many as it allows, and this one is not among them.
-pub async fn room_for(_office: &Office, seat: &Seat, spot: &Spot) -> Result<()> {
-    let rule = &spot.stage.rule;
-    let Some(limit) = rule.limit else { return Ok(()) };
-    let mut others = Vec::new();
-    for name in seat.desk.home.stages().await? {
-        let same = seat.intent.config.stage_existing(&name, None).is_ok_and(|stage| stage.rule.name == rule.name);
-        if same && name == seat.stage() {
-            return Ok(());
-        }
-        if same {
-            others.push(name);
-        }
-    }
-    if (others.len() as u64) < u64::from(limit) {
-        return Ok(());
-    }
-    others.sort();
-    Err(Error::refused(
-        "stage.limit",
-        format!("making room for stage {}", seat.stage()),
-        format!("the rule `{}` allows {limit} at a time, and there are {}", rule.name, others.join(", ")),
-    )
-    .next("remove one of them (close its pull request, or type the remove command there), or raise `limit`"))
 }
 
 #[cfg(test)]
