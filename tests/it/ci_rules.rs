@@ -417,3 +417,24 @@ fn an_app_that_a_pull_request_does_not_touch_costs_nothing() {
     world.says(number, "ana", "/offshoot deploy pr-1").1.done();
     assert_eq!(world.aws.status("pr-1-app"), "CREATE_COMPLETE");
 }
+
+#[test]
+fn the_buttons_of_a_check_are_commands_of_who_presses_them() {
+    let rules = RULES.replace("apply: approved, approvals: { count: 1 }", "apply: manual");
+    let (world, number) = seen_with(&rules);
+    let check = world.forge.check(&world.tip("feature"), "offshoot / notes / prod").expect("a check");
+    // the button knows which plan stood above it
+    let deploy = check.actions[1]["identifier"].as_str().expect("a button").to_owned();
+    assert!(deploy.starts_with("deploy:"), "{deploy}");
+    let press = |login: &str| world.run("check_run", &world.forge.event_button(check.id, Some(&deploy), login));
+    press("cleo").refused().says("cleo");
+    nothing_executed(&world);
+    assert!(world.aws.journal().is_empty(), "{}", world.aws.told());
+    press("ana").done();
+    assert_eq!(world.executed().len(), 1);
+    assert!(world.sticky(number).body.contains("`pr-1` and `prod` are deployed"), "{}", world.sticky(number).body);
+    // pressed once more, by a page that has not noticed
+    world.forget();
+    press("ana").done();
+    nothing_executed(&world);
+}

@@ -76,7 +76,10 @@ fn a_run_that_loses_its_lock_begins_nothing_more() {
     world.aws.set_stuck("prod-third", true);
     let shared = world.aws.state.clone();
     let other = lock("elsewhere", 7, 60);
-    world.aws.after(1, call("ExecuteChangeSet", "prod-first"), move || {
+    let both = |call: &crate::fake::Call| {
+        call.operation == "ExecuteChangeSet" && !call.param("StackName").contains("prod-second")
+    };
+    world.aws.after(2, both, move || {
         let mut state = shared.lock().expect("the state");
         let bucket = state.s3.buckets.get_mut(crate::world::BUCKET).expect("the bucket");
         let object = bucket.objects.get_mut("offshoot/notes/notes/prod.lock").expect("the lock");
