@@ -66,6 +66,9 @@ pub struct Card {
     /// Where a live session of the stage can be watched; its own issue fills it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub live_url: Option<String>,
+    /// For a plan that is no deploy of `head`, but a promotion or a rollback: the command that executes it, without prefix.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub offer: Option<String>,
 }
 
 /// What the stage is to the pull request.

@@ -193,8 +193,11 @@ impl<'a> Ground<'a> {
             PullState::Closed | PullState::Merged => {
                 let how = if pull.state == PullState::Merged { "merged" } else { "closed" };
                 let what = format!("pull request #{} is {how}", pull.number);
-                Err(Error::refused("review.not_open", doing, what)
-                    .next("reopen it, or start the workflow by hand for a stage"))
+                let next = match pull.state {
+                    PullState::Merged => "start the workflow by hand for a stage, or open a new pull request",
+                    _ => "reopen it, or start the workflow by hand for a stage",
+                };
+                Err(Error::refused("review.not_open", doing, what).next(next))
             }
         }
     }

@@ -106,7 +106,7 @@ impl Push<'_> {
         let merged = self.pull.is_some_and(|p| p.state == PullState::Merged) && card.state == CardState::Unchanged;
         let before = before.filter(|b| merged && b.state == CardState::Deployed);
         let Some(before) = before else { return home.put_card(card).await };
-        let why = format!("merged as {}, which changes nothing more", self.revision.short());
+        let why = format!("merged as `{}`, which changes nothing more", self.revision.short());
         home.put_card(&Card { why: Some(why), updated: card.updated.clone(), ..before }).await
     }
 
@@ -124,7 +124,7 @@ impl Push<'_> {
         if seat.is_untouched()? {
             card.state = CardState::Unchanged;
             card.why = Some("nothing that the app is made from has changed".to_owned());
-            return Ok(());
+            return work::tell_outputs(&seat, card).await;
         }
         self.tell(card).await?;
         if rule == ApplyRule::Manual {

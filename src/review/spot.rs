@@ -108,6 +108,7 @@ pub fn blank(office: &Office, room: &Room, spot: &Spot, pull: u64, (head, base):
         expires: None,
         run_url: office.settings.run_url.clone(),
         live_url: None,
+        offer: None,
     }
 }
 

@@ -112,10 +112,10 @@ async fn untouched(seat: &Seat, card: &mut Card, before: Option<Card>) -> Result
     let state = seat.desk.state.as_ref().map(|(state, _)| state);
     let ours = state.is_some_and(|s| s.revision.as_deref() == Some(card.head.as_str()));
     card.state = if ours && card.role == StageRole::Preview { CardState::Deployed } else { CardState::Unchanged };
-    if let Some(state) = state {
+    if state.is_some() {
         if card.role == StageRole::Preview {
             card.state = CardState::Deployed;
-            tell_outputs(seat, state, card).await?;
+            tell_outputs(seat, card).await?;
         }
         card.why = Some("nothing that the app is made from has changed".to_owned());
     }
@@ -129,7 +129,8 @@ fn is_settled(before: &Card, card: &Card) -> bool {
 }
 
 /// The outputs as they are now, and the address among them.
-async fn tell_outputs(seat: &Seat, state: &crate::plan::state::StageState, card: &mut Card) -> Result<()> {
+pub async fn tell_outputs(seat: &Seat, card: &mut Card) -> Result<()> {
+    let Some((state, _)) = &seat.desk.state else { return Ok(()) };
     let outputs = files::outputs_of(&seat.desk.aws, state).await?;
     card.url = super::url::of(&outputs, seat.intent.app.url.as_deref());
     // a card is read by everyone who reads the pull request
@@ -196,9 +197,7 @@ async fn locked(board: &Board<'_>, mut seat: Seat, spot: &Spot, card: &mut Card,
             return Ok(());
         }
         card.state = CardState::Deployed;
-        if let Some((state, _)) = &seat.desk.state {
-            tell_outputs(&seat, state, card).await?;
-        }
+        tell_outputs(&seat, card).await?;
         return Ok(());
     }
     card.state = CardState::Deploying;
@@ -224,7 +223,7 @@ pub async fn deploy(
     seat.refresh().await?;
     if let Some((state, _)) = &seat.desk.state {
         card.expires = state.expires.clone();
-        tell_outputs(&seat, state, card).await?;
+        tell_outputs(&seat, card).await?;
     }
     Ok(())
 }

@@ -64,10 +64,10 @@ fn of(card: &Card, apps: Apps) -> Vec<Step> {
     match card.state {
         CardState::Removed => Vec::new(),
         CardState::Unchanged if card.expires.is_none() => Vec::new(),
-        CardState::Planned => vec![deploy(card, &stage, "deploys exactly this plan")],
+        CardState::Planned => vec![execute(card, &stage, "deploys exactly this plan")],
         CardState::NeedsApproval => {
             let about = format!("approves exactly this plan; asked of {}", from(&card.approvals));
-            vec![step(format!("approve {stage}"), &about), deploy(card, &stage, "deploys it, once approved")]
+            vec![step(format!("approve {stage}"), &about), execute(card, &stage, "deploys it, once approved")]
         }
         // the whole commit: a stranger can make another one with the same first digits
         CardState::NeedsTrust => {
@@ -95,6 +95,14 @@ fn of(card: &Card, apps: Apps) -> Vec<Step> {
 
 fn code(card: &Card) -> &str {
     card.trouble.as_ref().map_or("", |t| t.code.as_str())
+}
+
+/// A promotion or a rollback is executed by its own command: `deploy` is about the commit of the pull request.
+fn execute(card: &Card, stage: &str, about: &str) -> Step {
+    match &card.offer {
+        Some(command) => Step { command: clean(command), about: about.to_owned() },
+        None => deploy(card, stage, about),
+    }
 }
 
 /// What is deleted is deleted only when the command says so too.

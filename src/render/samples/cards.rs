@@ -37,6 +37,7 @@ fn card(stage: &str, role: StageRole, state: CardState) -> Card {
         expires: None,
         run_url: Some(RUN.into()),
         live_url: None,
+        offer: None,
     }
 }
 

@@ -24,7 +24,7 @@ pub(super) const ROLLS_BACK: &str = "rolls back to";
 
 /// The card shows a promotion or a rollback, not the pull request's own commit.
 pub fn is_offer(card: &Card) -> bool {
-    card.why.as_deref().is_some_and(|why| why.starts_with(PROMOTES) || why.starts_with(ROLLS_BACK))
+    card.offer.is_some()
 }
 
 /// What is offered to a stage.
@@ -105,6 +105,8 @@ impl Offer<'_> {
         card.planned = same.and_then(|before| before.planned);
         card.plan = Some(stored.plan.clone());
         card.why = Some(self.what.clone());
+        let prefix = self.ground.asked.prefix.as_str();
+        card.offer = Some(self.again.trim_start_matches(prefix).trim().to_owned());
         Ok(card)
     }
 

@@ -46,6 +46,7 @@ pub fn card(state: CardState) -> Card {
         expires: None,
         run_url: Some("https://github.com/acme/notes/actions/runs/7".to_owned()),
         live_url: None,
+        offer: None,
     }
 }
 
