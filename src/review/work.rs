@@ -17,8 +17,10 @@ use crate::plan::stored::StoredPlan;
 /// What is done with a stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Aim {
-    /// What its rule says: deployed at once, or planned and shown.
+    /// What its rule says: deployed at once, or planned and shown; nothing where the pull request cannot change the app.
     Rule,
+    /// The same for a stage that a person named, whatever the pull request changes.
+    Named,
     /// Planned and shown, whatever its rule says.
     Plan,
 }
@@ -44,7 +46,7 @@ pub fn settle(card: &mut Card, error: Option<Error>) -> StageResult {
 }
 
 async fn work(board: &Board<'_>, spot: &Spot, aim: Aim, card: &mut Card) -> Result<()> {
-    let at_once = aim == Aim::Rule && is_deployed_at_once(board, spot);
+    let at_once = aim != Aim::Plan && is_deployed_at_once(board, spot);
     let role = if at_once { As::Applier } else { As::Planner };
     let seat = Seat::take(board.office, board.room, &spot.app, &spot.stage, role).await?;
     board.seated(&seat);

@@ -55,7 +55,7 @@ pub(super) async fn one(ground: &Ground<'_>, pull: &Pull, spot: &Spot, prune: Pr
         ground.is_open(pull, &format!("deploying stage {}", spot.stage.name))?;
     }
     if is_at_once(pull, spot) && prune == Prune::Keep {
-        return pull::reconcile(ground.office(), pull.number, &only(spot), Aim::Rule).await.map(Answer::of);
+        return pull::reconcile(ground.office(), pull.number, &only(spot), Aim::Named).await.map(Answer::of);
     }
     if pull.state == PullState::Merged && spot.stage.rule.apply != ApplyRule::Manual {
         return Ok(unless_lacking(ground, spot, landed(ground, pull).await?));
