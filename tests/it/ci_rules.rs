@@ -405,20 +405,6 @@ fn owners_of_changed_files_are_asked() {
 }
 
 #[test]
-fn an_app_that_a_pull_request_does_not_touch_costs_nothing() {
-    let inputs = "command: sh synth.sh, inputs: [\"shared/**\"] }";
-    let world = CiWorld::with_rules(&RULES.replace("command: sh synth.sh }", inputs)).deployed();
-    world.push_files("words", &[("README.md", "Only words.\n")]);
-    let number = world.forge.open("words", "main", "ana");
-    world.on_pull(number, "opened").done();
-    assert_eq!(world.aws_writes().lines().filter(|l| !l.contains(".pulls/")).count(), 0, "{}", world.aws_writes());
-    assert!(world.aws.status("pr-1-app").is_empty(), "{}", world.aws.told());
-    // named, it is deployed all the same
-    world.says(number, "ana", "/offshoot deploy pr-1").1.done();
-    assert_eq!(world.aws.status("pr-1-app"), "CREATE_COMPLETE");
-}
-
-#[test]
 fn the_buttons_of_a_check_are_commands_of_who_presses_them() {
     let rules = RULES.replace("apply: approved, approvals: { count: 1 }", "apply: manual");
     let (world, number) = seen_with(&rules);
