@@ -3,10 +3,14 @@
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::http::Message;
+
+/// No call to the emulator takes longer than this.
+const LONGEST: Duration = Duration::from_secs(120);
 
 /// When the caller dies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,7 +78,8 @@ impl Proxy {
     /// The calls since the count began, each as one line. Waits until the last has been answered.
     pub fn calls(&self) -> Vec<String> {
         let book = self.shared.book.lock().unwrap();
-        let book = self.shared.changed.wait_while(book, |b| b.in_flight > 0).unwrap();
+        let (book, waited) = self.shared.changed.wait_timeout_while(book, LONGEST, |b| b.in_flight > 0).unwrap();
+        assert!(!waited.timed_out(), "{} calls are still on their way: {:?}", book.in_flight, book.calls);
         book.calls.clone()
     }
 
@@ -111,9 +116,14 @@ impl Shared {
         if self.spring(number, Moment::BeforeForwarding) {
             return None;
         }
-        let answer = request
-            .send(self.upstream)
-            .unwrap_or_else(|e| panic!("the emulator does not answer {}: {e}", name(request)));
+        let answer = match request.send(self.upstream) {
+            Ok(answer) => answer,
+            // a connection that is cut, as with AWS on a bad day: the caller tries again, or says so
+            Err(error) => {
+                eprintln!("the emulator does not answer {}: {error}", name(request));
+                return None;
+            }
+        };
         if self.spring(number, Moment::AfterAnswer) { None } else { Some(answer) }
     }
 
