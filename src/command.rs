@@ -115,6 +115,29 @@ pub fn read(body: &str, prefix: &str) -> Found {
 /// How much of a wrong line is told back, in characters.
 const LINE_SHOWN: usize = 200;
 
+/// The field `on` of whichever command it is, borrowed as the command is.
+macro_rules! target_of {
+    ($command:expr) => {
+        match $command {
+            Command::Help | Command::Promote { .. } => None,
+            Command::Plan { on }
+            | Command::Deploy { on, .. }
+            | Command::Remove { on }
+            | Command::Drift { on }
+            | Command::RevertDrift { on }
+            | Command::Rollback { on, .. }
+            | Command::Extend { on, .. }
+            | Command::Cancel { on }
+            | Command::Retry { on }
+            | Command::Unlock { on }
+            | Command::Approve { on, .. }
+            | Command::Dev { on }
+            | Command::Outputs { on }
+            | Command::Logs { on } => Some(on),
+        }
+    };
+}
+
 impl Command {
     /// The word that it begins with: `deploy`.
     pub fn word(&self) -> &'static str {
@@ -140,23 +163,12 @@ impl Command {
 
     /// The stage it is about; nothing for `help` and `promote`, which have none and two.
     pub fn target(&self) -> Option<&Target> {
-        match self {
-            Command::Help | Command::Promote { .. } => None,
-            Command::Plan { on }
-            | Command::Deploy { on, .. }
-            | Command::Remove { on }
-            | Command::Drift { on }
-            | Command::RevertDrift { on }
-            | Command::Rollback { on, .. }
-            | Command::Extend { on, .. }
-            | Command::Cancel { on }
-            | Command::Retry { on }
-            | Command::Unlock { on }
-            | Command::Approve { on, .. }
-            | Command::Dev { on }
-            | Command::Outputs { on }
-            | Command::Logs { on } => Some(on),
-        }
+        target_of!(self)
+    }
+
+    /// The same, to be filled in.
+    pub fn target_mut(&mut self) -> Option<&mut Target> {
+        target_of!(self)
     }
 }
 

@@ -123,7 +123,7 @@ impl Push<'_> {
         *home = Some(seat.desk.home.clone());
         if seat.is_untouched()? {
             card.state = CardState::Unchanged;
-            card.why = Some("nothing that the app is made from has changed".to_owned());
+            card.why = Some(work::UNTOUCHED.to_owned());
             return work::tell_outputs(&seat, card).await;
         }
         self.tell(card).await?;
@@ -150,12 +150,7 @@ impl Push<'_> {
 
     async fn locked(&self, mut seat: Seat, card: &mut Card, held: &seat::Held) -> Result<()> {
         self.still_there().await?;
-        if let Some(applied) = seat.resume(self.office, held).await?
-            && applied.failed()
-        {
-            self.office.tools.teller.note("the run that was killed before went on, and failed");
-        }
-        seat.refresh().await?;
+        seat.catch_up(self.office, held).await?;
         let stored = self.plan(&seat, card).await?;
         if !stored.plan.has_changes() && kept::is_recorded(&stored.plan, &seat.desk) {
             return Ok(());

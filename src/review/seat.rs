@@ -214,6 +214,15 @@ impl Seat {
         pipeline::resume(&mark, &order, &self.intent, &self.desk, &office.tools, &held.lock).await.map(Some)
     }
 
+    /// Finishes what a killed run left, under the lock, and reads the state as it is then. That it failed is only told:
+    /// what follows looks for itself.
+    pub async fn catch_up(&mut self, office: &Office, held: &Held) -> Result<()> {
+        if self.resume(office, held).await?.is_some_and(|applied| applied.failed()) {
+            office.tools.teller.note("the run that was killed before went on, and failed");
+        }
+        self.refresh().await
+    }
+
     fn order(&self, run: String, freshness: Freshness, approval: Option<Approval>, prune: Prune) -> Order {
         let always = self.intent.stage.rule.prune == config::Prune::Always;
         Order {

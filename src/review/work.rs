@@ -6,13 +6,16 @@ use super::spot::Spot;
 use super::{Office, StageResult, approvals, report};
 use crate::config::{ApplyRule, Drafts};
 use crate::error::{Class, Error, Result};
-use crate::forge::{PullState, Readiness};
+use crate::forge::{Pull, PullState, Readiness};
 use crate::pipeline::apply::{Freshness, Prune};
 use crate::pipeline::{self, As, kept, report as files};
 use crate::plan::Plan;
 use crate::plan::card::{Card, CardState, StageRole, Trouble};
 use crate::plan::outcome::{Applied, Ended};
 use crate::plan::stored::StoredPlan;
+
+/// Why nothing is done for a stage that runs already what the commit says.
+pub const UNTOUCHED: &str = "nothing that the app is made from has changed";
 
 /// What is done with a stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +49,7 @@ pub fn settle(card: &mut Card, error: Option<Error>) -> StageResult {
 }
 
 async fn work(board: &Board<'_>, spot: &Spot, aim: Aim, card: &mut Card) -> Result<()> {
-    let at_once = aim != Aim::Plan && is_deployed_at_once(board, spot);
+    let at_once = aim != Aim::Plan && is_at_once(board.pull, spot);
     let role = if at_once { As::Applier } else { As::Planner };
     let seat = Seat::take(board.office, board.room, &spot.app, &spot.stage, role).await?;
     board.seated(&seat);
@@ -87,10 +90,13 @@ fn is_draft(board: &Board<'_>) -> bool {
     board.pull.readiness == Readiness::Draft
 }
 
-fn is_deployed_at_once(board: &Board<'_>, spot: &Spot) -> bool {
-    spot.role == StageRole::Preview
+/// The rule deploys the pull request's preview without being asked: then nobody has to have read a plan.
+pub fn is_at_once(pull: &Pull, spot: &Spot) -> bool {
+    let ready = pull.readiness == Readiness::Ready || spot.stage.rule.drafts == Drafts::Deploy;
+    pull.state == PullState::Open
+        && spot.role == StageRole::Preview
+        && ready
         && matches!(spot.stage.rule.apply, ApplyRule::Auto | ApplyRule::Fast)
-        && (!is_draft(board) || spot.stage.rule.drafts == Drafts::Deploy)
 }
 
 /// What an earlier run knew stays where it is still about the same commit.
@@ -109,17 +115,13 @@ async fn untouched(seat: &Seat, card: &mut Card, before: Option<Card>) -> Result
         *card = before;
         return Ok(());
     }
-    let state = seat.desk.state.as_ref().map(|(state, _)| state);
-    let ours = state.is_some_and(|s| s.revision.as_deref() == Some(card.head.as_str()));
-    card.state = if ours && card.role == StageRole::Preview { CardState::Deployed } else { CardState::Unchanged };
-    if state.is_some() {
-        if card.role == StageRole::Preview {
-            card.state = CardState::Deployed;
-            tell_outputs(seat, card).await?;
-        }
-        card.why = Some("nothing that the app is made from has changed".to_owned());
+    card.why = Some(UNTOUCHED.to_owned());
+    if card.role == StageRole::Target {
+        card.state = CardState::Unchanged;
+        return Ok(());
     }
-    Ok(())
+    card.state = CardState::Deployed;
+    tell_outputs(seat, card).await
 }
 
 /// An earlier run said all that is to be said about the same commits.
@@ -184,12 +186,7 @@ async fn locked(board: &Board<'_>, mut seat: Seat, spot: &Spot, card: &mut Card,
     if seat.is_untouched()? {
         return untouched(&seat, card, before).await;
     }
-    if let Some(applied) = seat.resume(board.office, held).await?
-        && applied.failed()
-    {
-        board.office.tools.teller.note("the run that was killed before went on, and failed");
-    }
-    seat.refresh().await?;
+    seat.catch_up(board.office, held).await?;
     let stored = plan(board, &seat, spot, card, before.as_ref()).await?;
     if !stored.plan.has_changes() && kept::is_recorded(&stored.plan, &seat.desk) {
         if let Some(before) = before.filter(|b| is_settled(b, card)) {

@@ -1,8 +1,8 @@
 //! `deploy`: executes exactly the plan that was shown when the command was written, or says what has moved since.
 
-use crate::config::{ApplyRule, Drafts, GitRef};
+use crate::config::{ApplyRule, GitRef};
 use crate::error::{Error, Result};
-use crate::forge::{Pull, PullState, Readiness};
+use crate::forge::{Pull, PullState};
 use crate::pipeline::apply::{Freshness, Prune};
 use crate::pipeline::{As, kept};
 use crate::plan::Plan;
@@ -54,7 +54,7 @@ pub(super) async fn one(ground: &Ground<'_>, pull: &Pull, spot: &Spot, prune: Pr
     if pull.state == PullState::Closed || spot.role == StageRole::Preview {
         ground.is_open(pull, &format!("deploying stage {}", spot.stage.name))?;
     }
-    if is_at_once(pull, spot) && prune == Prune::Keep {
+    if work::is_at_once(pull, spot) && prune == Prune::Keep {
         return pull::reconcile(ground.office(), pull.number, &only(spot), Aim::Named).await.map(Answer::of);
     }
     if pull.state == PullState::Merged && spot.stage.rule.apply != ApplyRule::Manual {
@@ -66,15 +66,6 @@ pub(super) async fn one(ground: &Ground<'_>, pull: &Pull, spot: &Spot, prune: Pr
 
 fn only(spot: &Spot) -> crate::command::Target {
     crate::command::Target { app: Some(spot.app.name.to_string()), stage: Some(spot.stage.name.to_string()) }
-}
-
-/// The rule deploys it without being asked: then nobody has to have read a plan.
-fn is_at_once(pull: &Pull, spot: &Spot) -> bool {
-    let ready = pull.readiness == Readiness::Ready || spot.stage.rule.drafts == Drafts::Deploy;
-    pull.state == PullState::Open
-        && spot.role == StageRole::Preview
-        && ready
-        && matches!(spot.stage.rule.apply, ApplyRule::Auto | ApplyRule::Fast)
 }
 
 /// A deploy that ends with approvals missing was not done.
@@ -135,12 +126,7 @@ impl Deploy<'_> {
     /// Under the lock everything is looked at again: the pull request, the card, the approvals.
     async fn locked(&self, mut seat: Seat, held: &Held) -> Result<Answer, Refusal> {
         let office = self.ground.office();
-        if let Some(applied) = seat.resume(office, held).await?
-            && applied.failed()
-        {
-            office.tools.teller.note("the run that was killed before went on, and failed");
-        }
-        seat.refresh().await?;
+        seat.catch_up(office, held).await?;
         let (mut card, stored) = match self.bound(&seat).await? {
             Bound::Nothing(said) => return Ok(Answer::saying(said)),
             Bound::Ready(ready) => *ready,

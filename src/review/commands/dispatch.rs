@@ -2,7 +2,7 @@
 
 use super::all;
 use super::deploy::unless_lacking;
-use crate::command::{self, Command, Found, Target};
+use crate::command::{self, Command, Found};
 use crate::config::{ApplyRule, GitRef, Origin, Source, Stage};
 use crate::error::{Error, Result};
 use crate::forge::Actor;
@@ -52,25 +52,9 @@ pub async fn dispatch(
 /// The `stage` input is the stage of a command that names none.
 fn name(command: &mut Command, stage: Option<&str>) {
     let Some(stage) = stage.filter(|stage| !stage.is_empty()) else { return };
-    let on = match command {
-        Command::Plan { on }
-        | Command::Deploy { on, .. }
-        | Command::Remove { on }
-        | Command::Drift { on }
-        | Command::RevertDrift { on }
-        | Command::Rollback { on, .. }
-        | Command::Extend { on, .. }
-        | Command::Cancel { on }
-        | Command::Retry { on }
-        | Command::Unlock { on }
-        | Command::Approve { on, .. }
-        | Command::Dev { on }
-        | Command::Outputs { on }
-        | Command::Logs { on } => on,
-        Command::Help | Command::Promote { .. } => return,
-    };
+    let Some(on) = command.target_mut() else { return };
     if on.stage.is_none() {
-        *on = Target { app: on.app.take(), stage: Some(stage.to_owned()) };
+        on.stage = Some(stage.to_owned());
     }
 }
 
@@ -212,10 +196,7 @@ async fn one(ground: &Ground<'_>, spot: &Spot, prune: Prune, card: &mut Card) ->
 }
 
 async fn locked(ground: &Ground<'_>, mut seat: Seat, held: &Held, prune: Prune, card: &mut Card) -> Result<()> {
-    if seat.resume(ground.office(), held).await?.is_some_and(|applied| applied.failed()) {
-        ground.office().tools.teller.note("the run that was killed before went on, and failed");
-    }
-    seat.refresh().await?;
+    seat.catch_up(ground.office(), held).await?;
     let stored = show(ground, &seat, card).await?;
     if !stored.plan.has_changes() && kept::is_recorded(&stored.plan, &seat.desk) {
         return Ok(());
